@@ -1,0 +1,135 @@
+#!/bin/sh
+# Installs what is missing, configures, builds and runs all tests; ends with "N passed, N failed".
+set -eu
+
+usage() {
+    cat <<'TEXT'
+usage: sh tests/run.sh [--suite NAME]... [--sanitize] [--long] [--build-only] [--help]
+
+  --suite NAME   only this suite: unit, contract, sim, system, tidy (may be repeated; `long` with --long)
+  --sanitize     address and undefined-behaviour sanitizers over unit, contract and sim, in build-sanitize/
+  --long         the long tier too: thousands of seeds, long kill loops, planted defects (hours, not minutes)
+  --build-only   stop after the build
+
+Builds in build/ beside the sources. Without root rights nothing is installed: the line to run is printed instead.
+A Python environment with the kfp SDK is kept in WEIR_KFP_VENV (default: weir/ in the user's cache folder).
+Set CXX, or have ccache installed, and meson uses it. The last line is always "N passed, N failed"; a skipped test
+counts as failed. Exit status: 0 all passed, 1 not, 2 wrong use.
+TEXT
+}
+
+suites=''
+long=no
+sanitize=no
+build_only=no
+while [ $# -gt 0 ]; do
+    case $1 in
+    --suite)
+        [ $# -ge 2 ] || { echo 'run.sh: --suite wants a name' >&2; exit 2; }
+        case $2 in
+        unit | contract | sim | system | tidy | long) suites="$suites $2" ;;
+        *) echo "run.sh: no suite '$2'; there are unit, contract, sim, system, tidy, long" >&2; exit 2 ;;
+        esac
+        shift
+        ;;
+    --long) long=yes ;;
+    --sanitize) sanitize=yes ;;
+    --build-only) build_only=yes ;;
+    --help | -h) usage; exit 0 ;;
+    *) echo "run.sh: unknown option '$1'" >&2; usage >&2; exit 2 ;;
+    esac
+    shift
+done
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+cd "$root"
+. deploy/packages.sh
+export LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
+
+started=$(date +%s)
+say() { echo "== $(($(date +%s) - started)) s: $*"; }
+# Ends the run before any test could count.
+give_up() {
+    say "$1"
+    echo '0 passed, 1 failed'
+    exit 1
+}
+
+if [ "$sanitize" = yes ]; then
+    build=build-sanitize
+    : "${suites:=unit contract sim}"
+    options='-Dbuildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false'
+else
+    build=build
+    : "${suites:=unit contract sim system tidy}"
+    options='-Dbuildtype=debug -Doptimization=1'
+fi
+[ "$long" = no ] || case " $suites " in *' long '*) ;; *) suites="$suites long" ;; esac
+
+# --- packages
+# shellcheck disable=SC2086  # the lists are words
+set -- $weir_packages_tools $weir_packages_libraries $weir_packages_running $weir_packages_tests
+# shellcheck disable=SC2086
+[ "$long" = no ] || set -- "$@" $weir_packages_long
+weir_install "$@" || give_up 'packages are missing'
+
+# --- the kfp SDK, for the tests that compile and run its pipelines
+kfp_venv=${WEIR_KFP_VENV:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/weir/kfp}
+if ! cmp -s tests/data/kfp-requirements.txt "$kfp_venv/requirements.txt"; then
+    say "making a Python environment with the kfp SDK in $kfp_venv ..."
+    rm -rf "$kfp_venv"
+    mkdir -p "$(dirname "$kfp_venv")"
+    pip_log=$(mktemp)
+    if ! { python3 -m venv "$kfp_venv" &&
+        "$kfp_venv/bin/python" -m pip install --disable-pip-version-check -r tests/data/kfp-requirements.txt; } \
+        >"$pip_log" 2>&1; then
+        tail -n 25 "$pip_log"
+        give_up 'the kfp SDK could not be installed; pip needs its package index'
+    fi
+    rm -f "$pip_log"
+    cp tests/data/kfp-requirements.txt "$kfp_venv/requirements.txt"
+fi
+export WEIR_KFP_PYTHON="$kfp_venv/bin/python"
+
+# --- configure and build
+# ccache: the same sources in another folder are the same objects.
+export CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1
+if [ ! -f "$build/build.ninja" ]; then
+    say "configuring $build ..."
+    # shellcheck disable=SC2086
+    meson setup "$build" $options -Dwerror=true --wrap-mode=nodownload >"$build.log" 2>&1 || {
+        tail -n 25 "$build.log"
+        rm -rf "$build"
+        give_up 'the configuration failed'
+    }
+    mv "$build.log" "$build/setup.log"
+fi
+say "building $build ..."
+export NINJA_STATUS='[%f/%t, %e s] '
+wanted=''
+if [ "$sanitize" = yes ]; then
+    # shellcheck disable=SC2086
+    wanted=$(python3 tests/results.py targets "$build" $suites)
+fi
+# shellcheck disable=SC2086
+ninja -C "$build" $wanted || give_up 'the build failed'
+[ "$build_only" = no ] || { say 'built'; exit 0; }
+
+# --- test
+say "running the tests: $suites"
+set --
+for suite in $suites; do set -- "$@" --suite "$suite"; done
+if [ "$long" = yes ]; then
+    export WEIR_LONG=1
+    set -- "$@" --timeout-multiplier 60
+else
+    set -- "$@" --no-suite long
+fi
+[ "$sanitize" = no ] || set -- "$@" --timeout-multiplier 4
+export ASAN_OPTIONS='detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1'
+export UBSAN_OPTIONS='halt_on_error=1:print_stacktrace=1'
+rm -f "$build/meson-logs/testlog.json"
+meson test -C "$build" --no-rebuild --num-processes 2 "$@" </dev/null || true
+say 'done; counting test cases'
+# shellcheck disable=SC2086
+exec python3 tests/results.py count "$build" $suites
