@@ -1,0 +1,196 @@
+#include <simdjson.h>
+
+#include <weir/base/json.hpp>
+#include <weir/cel/value.hpp>
+
+#include "number.hpp"
+
+namespace weir::cel {
+namespace {
+
+/// Walks a parsed document. False if it lies deeper than the limit.
+bool convert(simdjson::dom::element element, std::size_t depth_left, Value& out) {
+    using simdjson::dom::element_type;
+    switch (element.type()) {
+        case element_type::ARRAY: {
+            if (depth_left == 0) return false;
+            const simdjson::dom::array array = element;
+            std::vector<Value> items;
+            items.reserve(array.size());
+            for (const auto item : array)
+                if (!convert(item, depth_left - 1, items.emplace_back())) return false;
+            out = Value::list(std::move(items));
+            return true;
+        }
+        case element_type::OBJECT: {
+            if (depth_left == 0) return false;
+            const simdjson::dom::object object = element;
+            std::vector<Value::Entry> entries;
+            entries.reserve(object.size());
+            for (const auto field : object) {
+                auto& entry = entries.emplace_back(Value::string(field.key), Value());
+                if (!convert(field.value, depth_left - 1, entry.second)) return false;
+            }
+            out = Value::map(std::move(entries));
+            return true;
+        }
+        case element_type::INT64: out = Value::integer(element.get_int64().value_unsafe()); return true;
+        case element_type::UINT64:
+            out = Value::real(static_cast<double>(element.get_uint64().value_unsafe()));
+            return true;
+        case element_type::DOUBLE: {
+            const double d = element.get_double().value_unsafe();
+            std::int64_t whole = 0;
+            out = to_int_exact(d, whole) ? Value::integer(whole) : Value::real(d);
+            return true;
+        }
+        case element_type::STRING: out = Value::string(element.get_string().value_unsafe()); return true;
+        case element_type::BOOL: out = Value::boolean(element.get_bool().value_unsafe()); return true;
+        case element_type::NULL_VALUE: out = Value::null(); return true;
+    }
+    return false;
+}
+
+Status write(const Value& value, std::string& out) {
+    switch (value.kind()) {
+        case Kind::Null: out += "null"; return {};
+        case Kind::Bool: out += value.as_bool() ? "true" : "false"; return {};
+        case Kind::Int: out += std::to_string(value.as_int()); return {};
+        case Kind::Uint: out += std::to_string(value.as_uint()); return {};
+        case Kind::Double:
+            if (!std::isfinite(value.as_double()))
+                return invalid("JSON has no form for " + display(value.as_double()));
+            out += shortest(value.as_double());
+            return {};
+        case Kind::String: append_json_string(out, value.as_string()); return {};
+        case Kind::Bytes: out += '"' + base64(value.as_string()) + '"'; return {};
+        case Kind::Timestamp:
+            out += '"' + format_timestamp(value.timestamp_seconds(), value.timestamp_nanoseconds()) + '"';
+            return {};
+        case Kind::Duration: out += '"' + format_seconds(value.as_duration()) + '"'; return {};
+        case Kind::Type: return invalid("JSON has no form for the type " + std::string(value.as_string()));
+        case Kind::List: {
+            out += '[';
+            bool first = true;
+            for (const auto& item : value.as_list()) {
+                if (!std::exchange(first, false)) out += ',';
+                WEIR_TRY(write(item, out));
+            }
+            out += ']';
+            return {};
+        }
+        case Kind::Map: {
+            out += '{';
+            bool first = true;
+            for (const auto& [key, member] : value.as_map()) {
+                if (!key.is_string())
+                    return invalid("JSON has no form for a map key of type " +
+                                   std::string(type_name(key.kind())) + "; use strings as keys");
+                if (!std::exchange(first, false)) out += ',';
+                append_json_string(out, key.as_string());
+                out += ':';
+                WEIR_TRY(write(member, out));
+            }
+            out += '}';
+            return {};
+        }
+    }
+    return {};
+}
+
+/// Texts carry their length, so that no content can imitate a structure.
+void put(std::string& out, char tag, std::string_view text) {
+    out += tag;
+    out += std::to_string(text.size());
+    out += ':';
+    out += text;
+}
+
+Status write_key(const Value& value, std::string& out);
+
+Status write_map_key(const Value& value, std::string& out) {
+    std::vector<std::string> members;
+    for (const auto& [key, member] : value.as_map()) {
+        auto& text = members.emplace_back();
+        WEIR_TRY(write_key(key, text));
+        text += '=';
+        WEIR_TRY(write_key(member, text));
+    }
+    std::sort(members.begin(), members.end());
+    out += '{';
+    for (const auto& member : members)
+        put(out, 'm', member);
+    out += '}';
+    return {};
+}
+
+Status write_key(const Value& value, std::string& out) {
+    switch (value.kind()) {
+        case Kind::Null: return invalid("null cannot be a key");
+        case Kind::Bool: out += value.as_bool() ? "true" : "false"; return {};
+        case Kind::Int: out += 'i' + std::to_string(value.as_int()); return {};
+        case Kind::Uint: out += 'i' + std::to_string(value.as_uint()); return {};
+        case Kind::Double: {
+            const double d = value.as_double();
+            if (std::isnan(d)) return invalid("NaN cannot be a key: it equals nothing, not even itself");
+            std::int64_t whole = 0;
+            std::uint64_t large = 0;
+            if (to_int_exact(d, whole))
+                out += 'i' + std::to_string(whole);
+            else if (to_uint_exact(d, large))
+                out += 'i' + std::to_string(large);
+            else
+                out += 'd' + display(d);
+            return {};
+        }
+        case Kind::String: put(out, 's', value.as_string()); return {};
+        case Kind::Bytes: put(out, 'b', value.as_string()); return {};
+        case Kind::Type: put(out, 'y', value.as_string()); return {};
+        case Kind::Timestamp:
+            out += 't' + std::to_string(value.timestamp_seconds()) + '.' +
+                   std::to_string(value.timestamp_nanoseconds());
+            return {};
+        case Kind::Duration: out += 'u' + std::to_string(value.as_duration().count()); return {};
+        case Kind::List:
+            out += '[';
+            for (const auto& item : value.as_list()) {
+                WEIR_TRY(write_key(item, out));
+                out += ',';
+            }
+            out += ']';
+            return {};
+        case Kind::Map: return write_map_key(value, out);
+    }
+    return {};
+}
+
+} // namespace
+
+Result<Value> from_json(std::string_view text) {
+    const JsonLimits limits;
+    simdjson::dom::element root;
+    Value value;
+    if (text.size() <= limits.bytes_max) {
+        thread_local simdjson::dom::parser parser;
+        if (parser.parse(text.data(), text.size()).get(root) == simdjson::SUCCESS &&
+            convert(root, limits.depth_max, value))
+            return value;
+    }
+    // The slow way finds the words for what is wrong.
+    WEIR_TRY(validate_json(text, limits));
+    return internal("a JSON text that was found valid could not be read");
+}
+
+Result<std::string> to_json(const Value& value) {
+    std::string out;
+    WEIR_TRY(write(value, out));
+    return out;
+}
+
+Result<std::string> canonical_key(const Value& value) {
+    std::string out;
+    WEIR_TRY(write_key(value, out));
+    return out;
+}
+
+} // namespace weir::cel
