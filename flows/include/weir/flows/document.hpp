@@ -1,0 +1,69 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <weir/base/document.hpp>
+#include <weir/base/result.hpp>
+#include <weir/flows/records.hpp>
+
+namespace weir::flows {
+
+/// Reads the file a document names by `pipeline:`; the path is as written there. The caller resolves it
+/// relative to the document (command line) or to what was uploaded with it (server).
+using PipelineLoader = std::function<Result<std::string>(const std::string& path)>;
+
+/// Reads flow documents (YAML or JSON, one or many in a text):
+///
+///   flow: train                # required; unique within the team
+///   team: ads                  # required
+///   backend: local             # local | null; kubeflow and process are refused by name
+///   pipeline: train.yaml       # local: pipeline IR, relative to this document
+///   description: ...
+///   labels: {project: x, branch: main}
+///   on_restart: resume         # resume | fail: what becomes of tasks that weir's death interrupted
+///   timeout: 6h                # of the run; none by default
+///   task_timeout: 1h           # of each attempt of a task; none by default
+///   env: {NAME: value}         # set for every task
+///   env_pass: [AWS_REGION]     # variables of weir's own environment that tasks may see
+///   log_bytes_max: 16777216    # of one task's log; what is beyond is dropped with a notice
+///   memory_bytes_max: 0        # address space of one process; 0: no limit
+///   parallel: 4                # tasks of one run at a time; default: the backend's limit
+///
+/// backend `null` (tests, benches) has no pipeline; it takes `parameters: {name: {type, default, optional,
+/// description, literals}}`, `settle_after: 5s`, `outcome: succeeded|failed`, `outputs: {...}`.
+///
+/// Every fault is added to `problems` with its file:line:column (of the pipeline where the fault is in
+/// there); on any problem the returned list is empty. Whether the pipeline's commands exist here is not
+/// asked: see check_runnable(). Limits: DocumentLimits; 1,000 parameters a flow. Thread-safe.
+std::vector<FlowVersion> read_flows(std::string_view text, std::string_view file,
+                                    const PipelineLoader& loader, Problems& problems);
+
+/// What the flow document says beside its pipeline, read back from FlowVersion::settings_json.
+struct FlowSettings {
+    enum class OnRestart : std::uint8_t { Resume, Fail };
+    OnRestart on_restart = OnRestart::Resume;
+    Duration timeout{0};      ///< 0: none
+    Duration task_timeout{0}; ///< 0: none
+    std::vector<std::pair<std::string, std::string>> env;
+    std::vector<std::string> env_pass;
+    std::uint64_t log_bytes_max = 16 * 1024 * 1024;
+    std::uint64_t memory_bytes_max = 0;
+    std::size_t parallel = 0; ///< 0: the backend's limit
+    std::string description;
+    std::vector<std::pair<std::string, std::string>> labels;
+    Duration settle_after{0};             ///< backend null
+    Outcome outcome = Outcome::Succeeded; ///< backend null
+    std::string outputs_json = "{}";      ///< backend null
+};
+/// `corrupt` if the text is not what read_flows() wrote.
+Result<FlowSettings> read_settings(std::string_view settings_json);
+
+/// Says by file:line:column-free sentences why this flow cannot run on this machine (a missing command, a
+/// feature that is not built); empty: it can. Looks up commands in `path`, a PATH value. For backend null
+/// always empty.
+std::vector<std::string> check_runnable(const FlowVersion& flow, std::string_view path);
+
+} // namespace weir::flows
