@@ -13,26 +13,28 @@ namespace weir::engine {
 struct LineageNode {
     enum class Kind : std::uint8_t { Event, Decision, Run, Artifact };
     Kind kind = Kind::Event;
-    std::string id;     ///< event: "source id" as shown; decision, run: UUID; artifact: URI
-    std::string label;  ///< one line for a person
-    std::string json;   ///< the row as it stands in listings
+    std::string id;    ///< event: "source id" as shown; decision, run: UUID; artifact: URI
+    std::string label; ///< one line for a person
+    std::string json;  ///< the row as it stands in listings
 };
-/// `from` caused `to` (indexes into nodes): event -> decision -> run -> settlement event; run -> artifact -> run.
+/// `from` caused `to` (indexes into nodes): event -> decision -> run -> settlement event; run -> artifact ->
+/// run.
 struct LineageEdge {
     std::size_t from = 0;
     std::size_t to = 0;
-    std::string role;  ///< leaf name, "launched", "settled", "made", "used"
+    std::string role; ///< leaf name, "launched", "settled", "made", "used"
 };
 struct Lineage {
-    std::vector<LineageNode> nodes;  ///< nodes[0] is where the search began
+    std::vector<LineageNode> nodes; ///< nodes[0] is where the search began
     std::vector<LineageEdge> edges;
-    bool truncated = false;          ///< a limit was reached; the graph goes on
+    bool truncated = false; ///< a limit was reached; the graph goes on
 };
 
 struct LineageQuery {
-    std::string start;         ///< a run id, an event id (or "source id"), "team/flow" (its newest run), a URI, a decision id
-    bool up = false;           ///< towards the causes; else towards the effects
-    int depth = 10;            ///< runs between the start and the farthest node
+    std::string
+        start; ///< a run id, an event id (or "source id"), "team/flow" (its newest run), a URI, a decision id
+    bool up = false; ///< towards the causes; else towards the effects
+    int depth = 10;  ///< runs between the start and the farthest node
     std::size_t nodes_max = 10'000;
 };
 
@@ -46,4 +48,4 @@ std::string lineage_tree(const Lineage& lineage, bool up);
 /// {"nodes": [...], "edges": [...], "truncated": false}
 std::string lineage_json(const Lineage& lineage);
 
-}  // namespace weir::engine
+} // namespace weir::engine

@@ -5,24 +5,25 @@
 #include <vector>
 
 #include <weir/base/result.hpp>
-#include <weir/engine/engine.hpp>
+#include <weir/engine/lines.hpp>
 #include <weir/ledger/reader.hpp>
 
 namespace weir::engine {
 
 /// What became of one event at one trigger.
 struct WhyVerdict {
-    std::string verdict;   ///< fired, held, filtered, suppressed, expired, failed
-    std::string reason;    ///< a stable word: match, joined, waiting, pattern, where, duplicate, overlap_skip, superseded...
-    std::string text;      ///< the answer as sentences for a person
-    std::string clause;    ///< filtered: source text of the clause that failed
-    std::string values;    ///< filtered: what its paths were
-    std::vector<std::string> waits_for;  ///< held: leaf names missing
-    std::optional<Instant> until;        ///< held: when it dies
+    std::string verdict; ///< fired, held, filtered, suppressed, expired, failed
+    std::string reason;  ///< a stable word: match, joined, waiting, pattern, where, duplicate, overlap_skip,
+                         ///< superseded...
+    std::string text;    ///< the answer as sentences for a person
+    std::string clause;  ///< filtered: source text of the clause that failed
+    std::string values;  ///< filtered: what its paths were
+    std::vector<std::string> waits_for; ///< held: leaf names missing
+    std::optional<Instant> until;       ///< held: when it dies
     std::optional<DecisionId> decision;
     std::optional<RunId> run;
     int trigger_version = 0;
-    bool recomputed = false;  ///< true: evaluated now from the retained payload; false: read from the record
+    bool recomputed = false; ///< true: evaluated now from the retained payload; false: read from the record
 };
 
 /// The answer for event x trigger. `event`: an event id, or "source id" when the id alone is ambiguous.
@@ -30,19 +31,14 @@ struct WhyVerdict {
 Result<WhyVerdict> why_event(ledger::LedgerReader& reader, const std::string& event, const std::string& team,
                              const std::string& trigger);
 /// The same by place, for tests and simulation.
-Result<WhyVerdict> why_event(ledger::LedgerReader& reader, const ledger::InputRow& event, ledger::TriggerNo trigger);
+Result<WhyVerdict> why_event(ledger::LedgerReader& reader, const ledger::InputRow& event,
+                             ledger::TriggerNo trigger);
 
 /// Why a run exists, or waits, or ended as it did: its trigger, the events with the values used, its state.
 struct WhyRun {
     std::string text;
-    std::string json;  ///< run line plus decision line plus events
+    std::string json; ///< run line plus decision line plus events
 };
 Result<WhyRun> why_run(ledger::LedgerReader& reader, const RunId& run);
 
-/// The lines of `--json` listings, used everywhere a row is shown (listings, why, lineage, settlement events).
-std::string run_line(const ledger::RunRow& run);
-std::string decision_line(const ledger::DecisionRow& decision, const std::string& trigger_name,
-                          const std::vector<ledger::EventRef>& events, const std::optional<RunId>& run);
-std::string event_line(const ledger::InputRow& input, bool with_data);
-
-}  // namespace weir::engine
+} // namespace weir::engine
