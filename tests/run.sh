@@ -58,7 +58,7 @@ give_up() {
 if [ "$sanitize" = yes ]; then
     build=build-sanitize
     : "${suites:=unit contract sim}"
-    options='-Dbuildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false'
+    options='-Dbuildtype=debug -Db_sanitize=address,undefined -Db_lundef=false'
 else
     build=build
     : "${suites:=unit contract sim system tidy}"
