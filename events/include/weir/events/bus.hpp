@@ -16,9 +16,10 @@ enum class Durability : std::uint8_t { ProcessSafe, PowerSafe };
 
 struct StreamInfo {
     std::string name;
-    std::string incarnation;  ///< changes when the stream was deleted and made anew; positions mean nothing across
-    Position first;           ///< oldest position still readable; head + 1 if none is
-    Position head;            ///< newest position; 0 if nothing was ever appended
+    std::string
+        incarnation; ///< changes when the stream was deleted and made anew; positions mean nothing across
+    Position first;  ///< oldest position still readable; head + 1 if none is
+    Position head;   ///< newest position; 0 if nothing was ever appended
     Durability durability = Durability::ProcessSafe;
 };
 
@@ -54,4 +55,4 @@ class Bus {
     virtual void close() = 0;
 };
 
-}  // namespace weir::events
+} // namespace weir::events

@@ -16,9 +16,9 @@ using Sink = std::function<Status(std::span<const Event>)>;
 /// What a source says of itself on `/v1/sources` and `/readyz`.
 struct SourceState {
     std::string name;
-    std::string kind;    ///< "folder"...
+    std::string kind; ///< "folder"...
     bool healthy = true;
-    std::string detail;  ///< why not, or what it watches
+    std::string detail; ///< why not, or what it watches
     std::int64_t published = 0;
 };
 
@@ -36,4 +36,4 @@ class Source {
     [[nodiscard]] virtual SourceState state() const = 0;
 };
 
-}  // namespace weir::events
+} // namespace weir::events
