@@ -1,0 +1,110 @@
+#include <weir/flows/arguments.hpp>
+
+#include "step.hpp"
+
+namespace weir::engine {
+namespace {
+
+/// A time-led request id leads the run's id too; any other one gives the same run for the same text all the same.
+Instant time_of_request(const std::string& request_id) {
+    const auto id = Uuid::parse(request_id);
+    if (!id.ok() || (id->bytes[6] >> 4) != 8) return Instant{};
+    std::int64_t ms = 0;
+    for (std::size_t i = 0; i < 6; ++i) ms = ms << 8 | id->bytes[i];
+    return from_ns(ms * 1'000'000);
+}
+
+}  // namespace
+
+void Core::Step::run_flow(const RunFlowInput& command) {
+    const auto flow = core.flow(command.team, command.flow);
+    if (!flow) return refuse(ErrorKind::NotFound, "there is no flow " + command.team + "/" + command.flow);
+    auto arguments = flows::bind_arguments(flow->parameters, command.arguments_json);
+    if (!arguments.ok()) return refuse(arguments.error().kind, arguments.error().message);
+    const auto cause = manual_cause(command.request_id, time_of_request(command.request_id));
+
+    ledger::DecisionRow decision;
+    decision.id = decision_id(core.config_.secret, TriggerUid{}, "manual", cause, 0);
+    const auto id = run_id(decision.id, 1, cause.time);
+    result.run = id;
+    if (core.run(id) != nullptr) {
+        result.recorded = false;
+        return;
+    }
+    record(ledger::InputKind::Command);
+    audit(command.principal, "run", "flow " + command.team + "/" + command.flow, command.reason);
+    decision.no = core.next_decision_;
+    core.next_decision_.value++;
+    decision.seq = seq;
+    decision.semantics = decision_semantics;
+    decision.verdict = ledger::Verdict::Fired;
+    decision.reason = "manual";
+    decision.detail = command.reason;
+    decision.occasion = "manual";
+    decision.cause = cause.text;
+    decision.team = command.team;
+    decision.time = input.time;
+    ledger::RunRow run;
+    run.no = core.next_run_;
+    core.next_run_.value++;
+    run.id = id;
+    run.decision = decision.no;
+    run.decision_id = decision.id;
+    run.team = command.team;
+    run.flow_team = flow->team;
+    run.flow = flow->flow;
+    run.backend = flow->backend;
+    run.depth = 1;
+    run.arguments_json = std::move(arguments).value();
+    run.principal = command.principal;
+    run.created = input.time;
+    run.created_seq = seq;
+    batch.decisions.push_back(std::move(decision));
+    launch(std::move(run), nullptr);
+}
+
+void Core::Step::cancel(const CancelInput& command) {
+    const auto found = core.runs_.find(command.run);
+    if (found == core.runs_.end()) return refuse(ErrorKind::Conflict, "the run has ended already");
+    auto& run = found->second;
+    record(ledger::InputKind::Command);
+    audit(command.principal, "cancel", "run " + run.id.to_string(), command.reason);
+    const bool first = run.cancel_requested == Instant{};
+    if (first) run.cancel_requested = input.time;
+    switch (run.state) {
+        case ledger::RunState::Waiting:
+        case ledger::RunState::Ready:
+            // Nothing has left yet: it ends here.
+            settle_later(run, flows::Outcome::Cancelled, command.reason);
+            if (run.state == ledger::RunState::Waiting) run.hold = ending;
+            break;
+        case ledger::RunState::Accepted:
+        case ledger::RunState::Running: act(Act::Kind::Cancel, run, command.reason); break;
+        default: break;  // a request is open: cancelled as soon as the backend says it has the run
+    }
+    if (first) write(run);
+}
+
+void Core::Step::retry(const RetryInput& command) {
+    if (core.runs_.count(command.run.no) != 0)
+        return refuse(ErrorKind::Conflict, "the run has not ended: nothing to try again");
+    if (command.run.outcome != flows::Outcome::Failed && command.run.outcome != flows::Outcome::Cancelled)
+        return refuse(ErrorKind::Conflict, "only a failed or cancelled run can be tried again");
+    if (command.run.attempt < 1 || command.run.flow_version.empty())
+        return refuse(ErrorKind::Conflict, "the run never reached its backend: there is no attempt to repeat");
+    record(ledger::InputKind::Command);
+    audit(command.principal, "retry", "run " + command.run.id.to_string(), command.reason);
+    auto& run = core.runs_[command.run.no] = command.run;
+    core.run_ids_[run.id] = run.no;
+    run.state = ledger::RunState::Accepted;
+    run.outcome.reset();
+    run.reason.clear();
+    run.cancel_requested = Instant{};
+    run.outputs_json = "{}";
+    run.finished_at = Instant{};
+    count(run, run.state, +1);
+    act(Act::Kind::Retry, run, command.reason);
+    write(run);
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,220 @@
+#include <nlohmann/json.hpp>
+
+#include <weir/engine/input.hpp>
+#include <weir/events/wire_codec.hpp>
+
+namespace weir::engine {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* fact_words[] = {"lost", "missed", "accepted", "started", "settled"};
+
+Json flow_body(const flows::FlowVersion& flow) {
+    Json parameters = Json::array();
+    for (const auto& p : flow.parameters)
+        parameters.push_back({{"name", p.name},
+                              {"type", static_cast<int>(p.type)},
+                              {"optional", p.optional},
+                              {"default", p.default_json},
+                              {"literals", p.literals_json}});
+    return {{"team", flow.team}, {"flow", flow.flow}, {"version", flow.version}, {"backend", flow.backend},
+            {"parameters", std::move(parameters)}};
+}
+
+std::shared_ptr<const flows::FlowVersion> flow_from(const Json& body) {
+    auto flow = std::make_shared<flows::FlowVersion>();
+    flow->team = body.at("team");
+    flow->flow = body.at("flow");
+    flow->version = body.at("version");
+    flow->backend = body.at("backend");
+    for (const auto& p : body.at("parameters")) {
+        flows::Parameter parameter;
+        parameter.name = p.at("name");
+        parameter.type = static_cast<flows::ParameterType>(p.at("type").get<int>());
+        parameter.optional = p.at("optional");
+        parameter.default_json = p.at("default");
+        parameter.literals_json = p.at("literals").get<std::vector<std::string>>();
+        flow->parameters.push_back(std::move(parameter));
+    }
+    return flow;
+}
+
+Json names_body(const std::vector<ApplyInput::Name>& names) {
+    Json list = Json::array();
+    for (const auto& name : names) list.push_back({name.team, name.name});
+    return list;
+}
+
+std::vector<ApplyInput::Name> names_from(const Json& list) {
+    std::vector<ApplyInput::Name> names;
+    for (const auto& name : list) names.push_back({name.at(0), name.at(1)});
+    return names;
+}
+
+struct Encode {
+    Json operator()(const ArrivalInput&) const { return Json::object(); }
+    Json operator()(const TimerInput& i) const {
+        return {{"kind", "timer"}, {"trigger", i.trigger.value}, {"timer", static_cast<int>(i.kind)}, {"key", i.key}};
+    }
+    Json operator()(const RunFactInput& i) const {
+        return {{"kind", fact_words[static_cast<int>(i.kind)]},
+                {"run", i.run.value},
+                {"attempt", i.attempt},
+                {"reason", i.reason},
+                {"started_at", to_ns(i.started_at)},
+                {"finished_at", to_ns(i.finished_at)}};
+    }
+    Json operator()(const ApplyInput& i) const {
+        Json flows = Json::array(), triggers = Json::array();
+        for (const auto& flow : i.flows) flows.push_back(flow_body(*flow));
+        for (const auto& trigger : i.triggers)
+            triggers.push_back({{"uid", trigger.uid_if_new.to_string()},
+                                {"document", trigger.compiled->trigger().canonical_json}});
+        return {{"kind", "apply"},
+                {"flows", std::move(flows)},
+                {"triggers", std::move(triggers)},
+                {"delete_triggers", names_body(i.delete_triggers)},
+                {"delete_flows", names_body(i.delete_flows)},
+                {"principal", i.principal},
+                {"reason", i.reason}};
+    }
+    Json operator()(const DeleteTriggerInput& i) const { return named("delete", i.team, i.name, i.principal, i.reason); }
+    Json operator()(const PauseInput& i) const { return named("pause", i.team, i.name, i.principal, i.reason); }
+    Json operator()(const ResumeInput& i) const {
+        auto body = named("resume", i.team, i.name, i.principal, i.reason);
+        body["replay"] = i.replay;
+        return body;
+    }
+    Json operator()(const RunFlowInput& i) const {
+        auto body = named("run", i.team, i.flow, i.principal, i.reason);
+        body["arguments"] = i.arguments_json;
+        body["request_id"] = i.request_id;
+        return body;
+    }
+    Json operator()(const CancelInput& i) const {
+        return {{"kind", "cancel"}, {"run", i.run.value}, {"principal", i.principal}, {"reason", i.reason}};
+    }
+    Json operator()(const RetryInput& i) const {
+        return {{"kind", "retry"}, {"run", i.run.no.value}, {"principal", i.principal}, {"reason", i.reason}};
+    }
+    static Json named(const char* kind, const std::string& team, const std::string& name,
+                      const std::string& principal, const std::string& reason) {
+        return {{"kind", kind}, {"team", team}, {"name", name}, {"principal", principal}, {"reason", reason}};
+    }
+};
+
+Result<ApplyInput> apply_from(const Json& body) {
+    ApplyInput apply;
+    for (const auto& flow : body.at("flows")) apply.flows.push_back(flow_from(flow));
+    for (const auto& item : body.at("triggers")) {
+        Problems problems;
+        auto documents = triggers::read_triggers(item.at("document").get<std::string>(), "ledger", problems);
+        if (documents.size() != 1) return corrupt("a recorded trigger document does not read");
+        WEIR_ASSIGN(uid, Uuid::parse(item.at("uid").get<std::string>()));
+        apply.triggers.push_back(
+            {triggers::CompiledTrigger::stored(std::move(documents.front())), TriggerUid{uid}, {}});
+    }
+    apply.delete_triggers = names_from(body.at("delete_triggers"));
+    apply.delete_flows = names_from(body.at("delete_flows"));
+    apply.principal = body.at("principal");
+    apply.reason = body.at("reason");
+    return apply;
+}
+
+Status decode_body(const Json& body, Input& input) {
+    const std::string kind = body.at("kind");
+    const auto text = [&](const char* key) { return body.at(key).get<std::string>(); };
+    if (kind == "timer") {
+        input.what = TimerInput{ledger::TriggerNo(body.at("trigger").get<std::int64_t>()),
+                                static_cast<ledger::TimerKind>(body.at("timer").get<int>()), text("key")};
+    } else if (kind == "apply") {
+        WEIR_ASSIGN(apply, apply_from(body));
+        input.what = std::move(apply);
+    } else if (kind == "delete") {
+        input.what = DeleteTriggerInput{text("team"), text("name"), text("principal"), text("reason")};
+    } else if (kind == "pause") {
+        input.what = PauseInput{text("team"), text("name"), text("principal"), text("reason")};
+    } else if (kind == "resume") {
+        input.what = ResumeInput{text("team"), text("name"), body.at("replay"), text("principal"), text("reason")};
+    } else if (kind == "run") {
+        input.what = RunFlowInput{text("team"),       text("name"),      text("arguments"),
+                                  text("request_id"), text("principal"), text("reason")};
+    } else if (kind == "cancel") {
+        input.what = CancelInput{ledger::RunNo(body.at("run").get<std::int64_t>()), text("principal"), text("reason")};
+    } else if (kind == "retry") {
+        RetryInput retry;
+        retry.run.no = ledger::RunNo(body.at("run").get<std::int64_t>());
+        retry.principal = text("principal");
+        retry.reason = text("reason");
+        input.what = std::move(retry);
+    } else {
+        RunFactInput fact;
+        int word = -1;
+        for (int i = 0; i < 5; ++i)
+            if (kind == fact_words[i]) word = i;
+        if (word < 0) return corrupt("an input of the unknown kind \"" + kind + "\"");
+        fact.kind = static_cast<RunFactInput::Kind>(word);
+        fact.run = ledger::RunNo(body.at("run").get<std::int64_t>());
+        fact.attempt = body.at("attempt");
+        fact.reason = text("reason");
+        fact.started_at = from_ns(body.at("started_at"));
+        fact.finished_at = from_ns(body.at("finished_at"));
+        input.what = std::move(fact);
+    }
+    return {};
+}
+
+}  // namespace
+
+std::string encode_body(const Input& input) { return std::visit(Encode{}, input.what).dump(); }
+
+Result<Input> decode_input(const ledger::InputRow& row) {
+    Input input;
+    input.time = row.time;
+    input.late_by = row.late_by;
+    try {
+        if (row.kind == ledger::InputKind::Arrival) {
+            WEIR_ASSIGN(event, events::decode_wire(row.body));
+            ArrivalInput arrival;
+            arrival.stream = row.stream;
+            arrival.position = row.position;
+            arrival.event = std::make_shared<const events::Event>(std::move(event));
+            arrival.digest = row.digest;
+            arrival.duplicate_of = row.duplicate_of;
+            arrival.conflicting = row.conflicting;
+            arrival.echo = row.echo;
+            input.what = std::move(arrival);
+        } else if (row.kind == ledger::InputKind::TimerFired && !row.type.empty()) {
+            input.what = TimerInput{ledger::TriggerNo(row.position.value), ledger::TimerKind::Slot, row.subject};
+        } else if (row.kind == ledger::InputKind::Settlement) {
+            WEIR_ASSIGN(event, events::decode_wire(row.body));
+            const auto line = Json::parse(event.data);
+            RunFactInput fact;
+            fact.kind = RunFactInput::Kind::Settled;
+            fact.attempt = line.at("attempt");
+            const std::string outcome = line.at("outcome");
+            for (const auto word : {flows::Outcome::Succeeded, flows::Outcome::Failed, flows::Outcome::Cancelled,
+                                    flows::Outcome::Skipped, flows::Outcome::Refused, flows::Outcome::Lost})
+                if (outcome == flows::to_string(word)) fact.outcome = word;
+            fact.reason = line.at("reason").is_null() ? "" : line.at("reason").get<std::string>();
+            fact.outputs_json = line.at("outputs").dump();
+            const auto time = [&](const char* key) {
+                if (line.at(key).is_null()) return Instant{};
+                const auto parsed = parse_rfc3339(line.at(key).get<std::string>());
+                return parsed.ok() ? *parsed : Instant{};
+            };
+            fact.started_at = time("started_at");
+            fact.finished_at = time("finished_at");
+            fact.run_id = event.subject;
+            input.what = std::move(fact);
+        } else {
+            WEIR_TRY(decode_body(Json::parse(row.body), input));
+        }
+    } catch (const nlohmann::json::exception& error) {
+        return corrupt("the recorded input " + std::to_string(row.seq.value) + " does not read: " + error.what());
+    }
+    return input;
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,231 @@
+#include <algorithm>
+
+#include <weir/engine/lines.hpp>
+#include <weir/events/wire_codec.hpp>
+#include <weir/flows/arguments.hpp>
+
+#include "step.hpp"
+
+namespace weir::engine {
+
+events::Event settlement_event(const std::string& instance, const ledger::RunRow& run) {
+    events::Event event;
+    const auto id = run.id.to_string();
+    event.type = triggers::finish_type;
+    event.source = "/weir/" + instance + "/" + run.flow_team + "/" + run.flow;
+    event.subject = id;
+    event.id = id + "/" + std::to_string(run.attempt);
+    event.datacontenttype = "application/json";
+    event.time = format_rfc3339(run.finished_at);
+    event.set_extension("weirdepth", std::to_string(run.depth), events::AttributeType::Integer);
+    event.data_kind = events::DataKind::Json;
+    event.data = run_line(run);
+    return event;
+}
+
+void Core::Step::count(const ledger::RunRow& run, ledger::RunState state, int by) {
+    const auto found = core.triggers_.find(run.trigger);
+    if (takes_place(state)) core.places_ += by;
+    if (found == core.triggers_.end()) return;
+    if (takes_place(state)) found->second.places += by;
+    if (unfinished(state)) found->second.unfinished += by;
+}
+
+void Core::Step::enter(ledger::RunRow& run, ledger::RunState next) {
+    count(run, run.state, -1);
+    if (run.state == ledger::RunState::Ready) std::erase(core.ready_, run.no);
+    run.state = next;
+    count(run, next, +1);
+    if (next != ledger::RunState::Waiting) run.hold.clear();
+}
+
+void Core::Step::write(const ledger::RunRow& run) {
+    batch.run_updates.push_back({run.no, seq, run.state, run.hold, run.flow_version, run.sent_epoch,
+                                 run.sent_deadline, run.looks, run.attempt, run.outcome, run.reason, run.outputs_json,
+                                 run.started_at, run.finished_at, run.cancel_requested});
+}
+
+void Core::Step::act(Act::Kind kind, const ledger::RunRow& run, std::string reason) {
+    result.acts.push_back({kind, run.no, run.id, run.backend, std::move(reason)});
+}
+
+void Core::Step::settle_later(const ledger::RunRow& run, flows::Outcome outcome, std::string reason) {
+    RunFactInput fact;
+    fact.kind = RunFactInput::Kind::Settled;
+    fact.run = run.no;
+    fact.attempt = std::max(run.attempt, 1);
+    fact.outcome = outcome;
+    fact.reason = std::move(reason);
+    fact.finished_at = input.time;
+    result.followups.push_back(std::move(fact));
+}
+
+bool Core::Step::place_free(const ledger::RunRow& run) const {
+    const auto& limits = core.config_.limits;
+    if (core.places_ >= limits.places) return false;
+    const auto found = core.triggers_.find(run.trigger);
+    return found == core.triggers_.end() || found->second.places < limits.places_per_trigger;
+}
+
+bool Core::Step::send(ledger::RunRow& run) {
+    const auto flow = core.flow(run.flow_team, run.flow);
+    std::string fault;
+    if (!flow) {
+        fault = "the flow " + run.flow_team + "/" + run.flow + " was deleted before it could be launched";
+    } else if (flow->backend != run.backend) {
+        fault = "the flow moved from backend " + run.backend + " to " + flow->backend + " after the decision";
+    } else if (const auto fits = flows::bind_arguments(flow->parameters, run.arguments_json); !fits.ok()) {
+        fault = "the parameters do not fit version " + flow->version + ": " + fits.error().message;
+    }
+    if (!fault.empty()) {
+        settle_later(run, flows::Outcome::Refused, std::move(fault));
+        return false;
+    }
+    run.flow_version = flow->version;
+    run.sent_epoch = context.epoch;
+    run.sent_deadline = context.send_deadline;
+    enter(run, ledger::RunState::Sent);
+    act(Act::Kind::Send, run);
+    return true;
+}
+
+void Core::Step::send_ready() {
+    for (std::size_t i = 0; i < core.ready_.size();) {
+        auto& run = core.runs_.at(core.ready_[i]);
+        if (core.places_ >= core.config_.limits.places) return;
+        const bool waits_for_settlement =
+            std::any_of(result.followups.begin(), result.followups.end(), [&](const auto& f) { return f.run == run.no; });
+        if (waits_for_settlement || !place_free(run) || !send(run)) {
+            ++i;
+            continue;
+        }
+        write(run);  // enter() took it off the ready list
+    }
+}
+
+const ledger::RunRow* Core::Step::run_named(const std::string& id) const {
+    const auto uuid = Uuid::parse(id);
+    return uuid.ok() ? core.run(RunId{*uuid}) : nullptr;
+}
+
+void Core::Step::learn(const RunFactInput& fact) {
+    const auto* named = fact.run_id.empty() ? core.run(fact.run) : run_named(fact.run_id);
+    const auto found = named == nullptr ? core.runs_.end() : core.runs_.find(named->no);
+    if (found == core.runs_.end()) {
+        result.recorded = false;
+        return;
+    }
+    auto& run = found->second;
+    using Kind = RunFactInput::Kind;
+    RunStep step = RunStep::Accept;
+    switch (fact.kind) {
+        case Kind::Lost: step = RunStep::Lose; break;
+        case Kind::Missed: step = RunStep::Miss; break;
+        case Kind::Accepted: step = RunStep::Accept; break;
+        case Kind::Started: step = RunStep::Start; break;
+        case Kind::Settled: step = RunStep::Settle; break;
+    }
+    const auto moved = move(run.state, step);
+    expects(moved.kind != RunMove::Kind::Never, "a fact about a run that its state does not allow");
+    if (moved.kind == RunMove::Kind::Stay || (fact.kind != Kind::Settled && fact.attempt < run.attempt)) {
+        result.recorded = false;
+        return;
+    }
+    if (fact.kind == Kind::Settled) return settle(run, fact);
+    record(ledger::InputKind::RunFact);
+    if (moved.kind == RunMove::Kind::Record) return;
+    enter(run, moved.next);
+    switch (fact.kind) {
+        case Kind::Lost: ++run.looks; act(Act::Kind::Look, run); break;
+        case Kind::Missed: core.ready_.push_front(run.no); break;
+        case Kind::Accepted: act(Act::Kind::Watch, run); break;
+        default: break;
+    }
+    if (fact.kind == Kind::Started) {
+        run.attempt = fact.attempt;
+        run.started_at = fact.started_at;
+        ledger::AttemptRow attempt;
+        attempt.run = run.no;
+        attempt.attempt = fact.attempt;
+        attempt.opened = seq;
+        attempt.started_at = fact.started_at;
+        batch.attempts_opened.push_back(std::move(attempt));
+    }
+    // A cancel that came while the request was open reaches the backend as soon as it has the run.
+    if ((fact.kind == Kind::Accepted || fact.kind == Kind::Started) && run.cancel_requested != Instant{})
+        act(Act::Kind::Cancel, run, "cancelled");
+    write(run);
+}
+
+void Core::Step::settle(ledger::RunRow& run, const RunFactInput& fact) {
+    const bool opened = run.attempt >= fact.attempt;
+    run.attempt = fact.attempt;
+    run.outcome = fact.outcome;
+    run.reason = fact.reason;
+    run.outputs_json = fact.outputs_json;
+    if (fact.started_at != Instant{}) run.started_at = fact.started_at;
+    run.finished_at = fact.finished_at == Instant{} ? input.time : fact.finished_at;
+    const bool held_back = run.state == ledger::RunState::Waiting;
+    enter(run, ledger::RunState::Settled);
+
+    auto event = settlement_event(core.config_.instance, run);
+    auto wire = events::encode_wire(event);
+    record_event(ledger::InputKind::Settlement, event, wire);
+    batch.inputs.back().team = run.flow_team;
+    batch.inputs.back().position = Position(seq.value & ((std::int64_t{1} << 48) - 1));
+    batch.inputs.back().digest = events::digest_of(event);
+
+    ledger::AttemptRow attempt;
+    attempt.run = run.no;
+    attempt.attempt = run.attempt;
+    attempt.opened = seq;
+    attempt.started_at = run.started_at;
+    if (!opened) batch.attempts_opened.push_back(attempt);
+    attempt.settled = seq;
+    attempt.outcome = run.outcome;
+    attempt.error = run.reason;
+    attempt.finished_at = run.finished_at;
+    attempt.inputs = fact.inputs;
+    attempt.outputs = fact.outputs;
+    batch.attempts_settled.push_back(std::move(attempt));
+    write(run);
+    act(Act::Kind::Forget, run);
+
+    const auto trigger = core.triggers_.find(run.trigger);
+    if (trigger != core.triggers_.end() && held_back) std::erase(trigger->second.waiting, run.no);
+    end_timer({run.trigger, ledger::TimerKind::MaxAge, run.id.to_string()}, "settled");
+    Cause cause = settlement_cause(run.id, run.attempt, input.time);
+    const int depth = run.depth;
+    core.run_ids_.erase(run.id);
+    core.runs_.erase(run.no);
+
+    if (trigger != core.triggers_.end()) release(trigger->second);
+    triggers::EventView view(event);
+    Completing completing{view, std::move(wire), std::move(cause), depth};
+    match(completing);
+}
+
+void Core::Step::release(Trigger& trigger) {
+    if (trigger.state != ledger::TriggerState::Active) return;
+    const auto overlap = trigger.compiled->trigger().launch.overlap;
+    // A copy: settling what cannot go changes the queue only with its own input.
+    const std::vector<ledger::RunNo> waiting(trigger.waiting.begin(), trigger.waiting.end());
+    for (const auto no : waiting) {
+        auto& run = core.runs_.at(no);
+        if (run.hold == ending) continue;
+        const bool busy = trigger.unfinished > 0;
+        if (busy && overlap == triggers::Launch::Overlap::Queue) return;
+        if (busy && overlap == triggers::Launch::Overlap::Skip) {
+            settle_later(run, flows::Outcome::Skipped, "a run of this trigger is unfinished and overlap is skip");
+            run.hold = ending;
+            continue;
+        }
+        std::erase(trigger.waiting, no);
+        end_timer({trigger.no, ledger::TimerKind::MaxAge, run.id.to_string()}, "released");
+        enter(run, ledger::RunState::Ready);
+        core.ready_.push_back(no);
+        write(run);
+    }
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <weir/engine/core.hpp>
+
+#include "identity.hpp"
+#include "run_states.hpp"
+
+namespace weir::engine {
+
+/// One step's working set. Everything that reads as "the core decides" is a method here; rows go to the batch.
+struct Core::Step {
+    Core& core;
+    const Input& input;
+    Seq seq;
+    const StepContext& context;
+    ledger::Batch& batch;
+    StepResult& result;
+    std::map<ledger::TriggerNo, int> firings{};  ///< this step's firings per trigger so far: n of the id
+
+    void run();
+
+    // arrival.cpp: an event meets triggers
+    void decide(const ArrivalInput& arrival);
+    /// The completing event of a match: what it is, where it comes from, how deep its causes go.
+    struct Completing {
+        triggers::EventView& view;
+        std::string wire;
+        Cause cause;
+        int depth = 0;
+    };
+    void match(Completing& event);
+    void meet(Trigger& trigger, Completing& event, const std::vector<int>& leaves);
+    void offer(Trigger& trigger, Completing& event, const std::vector<int>& leaves);
+    /// The decision made, if one was recorded.
+    std::optional<ledger::DecisionNo> fire_join(Trigger& trigger, Completing& event,
+                                                const triggers::JoinFiring& joined);
+    void write_entered(Trigger& trigger, const triggers::JoinStep& step, const Completing& event);
+    using DecisionsByKey = std::map<std::string, ledger::DecisionNo>;
+    void write_left(Trigger& trigger, const triggers::JoinStep& step, const DecisionsByKey& decisions);
+    void sweep();
+
+    // firing.cpp: a firing becomes a decision and a run
+    struct Firing {
+        Trigger& trigger;
+        std::string reason;
+        std::string key;
+        std::vector<LeafEvent> events;  ///< leaf order
+        std::string leaf;               ///< the leaf that the completing event filled
+        int depth = 0;
+        bool joined = false;
+    };
+    std::optional<ledger::DecisionNo> fire(Firing& firing, Completing& event);
+    std::optional<ledger::DecisionNo> fail(Trigger& trigger, const Completing& event, std::string leaf, std::string reason, std::string detail);
+    ledger::DecisionRow decision(const Trigger& trigger, const Cause& cause);
+    ledger::RunRow new_run(const Firing& firing, const ledger::DecisionRow& decision,
+                           const flows::FlowVersion& flow, std::string arguments_json);
+    /// Puts a run into its first state: held back, ready, or sent if a place is free.
+    void launch(ledger::RunRow run, Trigger* trigger);
+    /// Whether a firing may not launch now: a verdict word, or empty.
+    std::string suppression(const Trigger& trigger) const;
+
+    // runs.cpp: the life of a run
+    void learn(const RunFactInput& fact);
+    const ledger::RunRow* run_named(const std::string& id) const;
+    void settle(ledger::RunRow& run, const RunFactInput& fact);
+    void release(Trigger& trigger);
+    void send_ready();
+    bool send(ledger::RunRow& run);
+    bool place_free(const ledger::RunRow& run) const;
+    /// Moves a run by the table, keeps every count that depends on its state.
+    void enter(ledger::RunRow& run, ledger::RunState next);
+    void count(const ledger::RunRow& run, ledger::RunState state, int by);
+    void write(const ledger::RunRow& run);
+    void act(Act::Kind kind, const ledger::RunRow& run, std::string reason = {});
+    void settle_later(const ledger::RunRow& run, flows::Outcome outcome, std::string reason);
+
+    // changes.cpp: triggers and flows come and go
+    void change(const ApplyInput& apply);
+    void put_flow(const std::shared_ptr<const flows::FlowVersion>& flow, const std::string& principal);
+    void put_trigger(const TriggerApply& apply, const std::string& principal);
+    void update_trigger(Trigger& trigger, const TriggerApply& apply, const std::string& principal);
+    void keep_held(Trigger& trigger, const triggers::CompiledTrigger& next);
+    void delete_trigger(const std::string& team, const std::string& name);
+    void pause(const PauseInput& pause);
+    void resume(const ResumeInput& resume);
+    void set_state(Trigger& trigger, ledger::TriggerState state, std::string reason);
+    void audit(const std::string& principal, std::string action, std::string target, const std::string& reason);
+    void refuse(ErrorKind kind, std::string message);
+
+    // timers.cpp
+    void timer(const TimerInput& timer);
+    void slot(Trigger& trigger, const ledger::TimerSetRow& timer);
+    void set_slots(Trigger& trigger);
+    void set_timer(ledger::TimerSetRow timer);
+    void end_timer(const TimerName& name, std::string why);
+
+    // commands.cpp
+    void run_flow(const RunFlowInput& command);
+    void cancel(const CancelInput& command);
+    void retry(const RetryInput& command);
+
+    // The input's own row.
+    ledger::InputRow& record(ledger::InputKind kind);
+    void record_event(ledger::InputKind kind, const events::Event& event, const std::string& wire);
+    void hold(Seq event, const std::string& wire, Instant time);
+    void let_go(Seq event);
+};
+
+/// The event of a settlement (design, section 4): type weir.run.finished, data = the run line.
+events::Event settlement_event(const std::string& instance, const ledger::RunRow& run);
+/// How deep the causes of an event go: attribute `weirdepth`, 0 without one.
+int depth_of(const events::Event& event);
+/// Hold word of a waiting run whose settlement follows in the same batch; never stored.
+inline constexpr std::string_view ending = "ending";
+
+}  // namespace weir::engine

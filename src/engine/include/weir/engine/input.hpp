@@ -1,0 +1,126 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <weir/events/event.hpp>
+#include <weir/flows/launcher.hpp>
+#include <weir/flows/records.hpp>
+#include <weir/ledger/records.hpp>
+#include <weir/triggers/compiled.hpp>
+#include <weir/triggers/matcher.hpp>
+
+/// What the core is stepped with. Everything that decides anything comes in here, is recorded as one row, and
+/// can be fed again from that row.
+namespace weir::engine {
+
+/// An event at its place. The shell has looked up its identity and asked the core which patterns it meets.
+struct ArrivalInput {
+    ledger::StreamNo stream;
+    std::string stream_name;
+    std::string incarnation;
+    Position position;
+    std::shared_ptr<const events::Event> event;
+    Digest digest{};
+    std::optional<Seq> duplicate_of;
+    bool conflicting = false;
+    bool echo = false;
+};
+
+/// A timer that is due. Its time is the input's time.
+struct TimerInput {
+    ledger::TriggerNo trigger;
+    ledger::TimerKind kind = ledger::TimerKind::Slot;
+    std::string key;
+};
+
+/// Something learned about a run.
+struct RunFactInput {
+    enum class Kind : std::uint8_t { Lost, Missed, Accepted, Started, Settled } kind = Kind::Accepted;
+    ledger::RunNo run;
+    int attempt = 1;
+    flows::Outcome outcome = flows::Outcome::Succeeded;
+    std::string reason;
+    std::string outputs_json = "{}";
+    Instant started_at{};
+    Instant finished_at{};
+    std::vector<flows::ArtifactRecord> inputs;   ///< Settled
+    std::vector<flows::ArtifactRecord> outputs;  ///< Settled
+    std::string run_id;  ///< replay: names the run instead of `run`
+};
+
+/// One trigger of an apply.
+struct TriggerApply {
+    std::shared_ptr<const triggers::CompiledTrigger> compiled;
+    TriggerUid uid_if_new;  ///< minted by the shell: the core has no chance of its own
+    std::string source_text;
+};
+struct ApplyInput {
+    std::vector<std::shared_ptr<const flows::FlowVersion>> flows;
+    std::vector<TriggerApply> triggers;
+    struct Name {
+        std::string team;
+        std::string name;
+    };
+    std::vector<Name> delete_triggers;
+    std::vector<Name> delete_flows;
+    std::string principal;
+    std::string reason;
+};
+struct DeleteTriggerInput {
+    std::string team, name, principal, reason;
+};
+struct PauseInput {
+    std::string team, name, principal, reason;
+};
+struct ResumeInput {
+    std::string team, name;
+    bool replay = true;
+    std::string principal, reason;
+};
+struct RunFlowInput {
+    std::string team, flow, arguments_json, request_id, principal, reason;
+};
+struct CancelInput {
+    ledger::RunNo run;
+    std::string principal, reason;
+};
+/// A new attempt of a settled run, which comes along because the core forgets settled runs.
+struct RetryInput {
+    ledger::RunRow run;
+    std::string principal, reason;
+};
+
+struct Input {
+    Instant time;          ///< never falls from one input to the next
+    Duration late_by{0};   ///< arrivals: how much older they were
+    std::vector<std::string> without;  ///< streams left out because they were unreachable
+    std::variant<ArrivalInput, TimerInput, RunFactInput, ApplyInput, DeleteTriggerInput, PauseInput, ResumeInput,
+                 RunFlowInput, CancelInput, RetryInput>
+        what;
+};
+
+/// What the shell has to do once the batch is durable.
+struct Act {
+    enum class Kind : std::uint8_t {
+        Send,    ///< launch it
+        Look,    ///< ask the backend whether it has it
+        Cancel,  ///< ask the backend to end it
+        Retry,   ///< ask the backend for a new attempt
+        Watch,   ///< follow it
+        Forget,  ///< its settlement is recorded
+    } kind = Kind::Send;
+    ledger::RunNo run;
+    RunId id;
+    std::string backend;
+    std::string reason;
+};
+
+/// The row of an input that is no arrival, as JSON; and back. `decode` needs the row alone: replay reads the ledger.
+std::string encode_body(const Input& input);
+Result<Input> decode_input(const ledger::InputRow& row);
+
+}  // namespace weir::engine
