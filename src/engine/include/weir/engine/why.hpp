@@ -34,6 +34,10 @@ Result<WhyVerdict> why_event(ledger::LedgerReader& reader, const std::string& ev
 Result<WhyVerdict> why_event(ledger::LedgerReader& reader, const ledger::InputRow& event,
                              ledger::TriggerNo trigger);
 
+/// One object: verdict, reason, text, clause, values, waits_for, until, decision, run, trigger_version,
+/// recomputed; null where a thing does not apply.
+std::string why_json(const WhyVerdict& verdict);
+
 /// Why a run exists, or waits, or ended as it did: its trigger, the events with the values used, its state.
 struct WhyRun {
     std::string text;

@@ -1,0 +1,143 @@
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include <weir/base/text.hpp>
+
+#include "question.hpp"
+
+namespace weir::engine::detail {
+namespace {
+
+using ledger::HeldRow;
+
+/// How good an answer a row gives: still held first, then what happened last.
+bool worse(const HeldRow& a, const HeldRow& b) {
+    if (a.left.has_value() != b.left.has_value()) return a.left.has_value();
+    if (!a.left) return a.entered.leaf > b.entered.leaf;
+    return a.left->out < b.left->out;
+}
+
+std::string held_as(const HeldRow& row) {
+    auto text = "as `" + row.entered.leaf_name + "`";
+    if (!row.entered.key.empty()) text += " of key " + printable(row.entered.key, 120);
+    return text;
+}
+
+/// When a held event dies of age: nothing for leaves without a limit.
+std::optional<Instant> dies_after(const triggers::Trigger& trigger, const ledger::HeldEnterRow& row) {
+    if (!trigger.when.within) return std::nullopt;
+    for (const auto& leaf : trigger.when.leaves) {
+        if (leaf.name == row.leaf_name && leaf.keep) return std::nullopt;
+    }
+    return row.time + *trigger.when.within;
+}
+
+/// The leaves that a key still lacks. A shared event waits for whichever key gets complete first: the one
+/// that lacks least.
+std::vector<std::string> missing(const triggers::Trigger& trigger, const std::vector<HeldRow>& open,
+                                 const HeldRow& row, Instant now) {
+    std::map<std::string, std::set<std::string>> held;
+    std::set<std::string> shared;
+    for (const auto& other : open) {
+        const auto end = dies_after(trigger, other.entered);
+        if (other.left || (end && *end < now)) continue;
+        if (other.entered.key.empty()) {
+            shared.insert(other.entered.leaf_name);
+        } else {
+            held[other.entered.key].insert(other.entered.leaf_name);
+        }
+    }
+    const auto lacking = [&](const std::set<std::string>& has) {
+        std::vector<std::string> out;
+        for (const auto& leaf : trigger.when.leaves) {
+            if (has.count(leaf.name) == 0 && shared.count(leaf.name) == 0) out.push_back(leaf.name);
+        }
+        return out;
+    };
+    if (!row.entered.key.empty() || held.empty()) return lacking(held[row.entered.key]);
+    std::vector<std::string> least = lacking(held.begin()->second);
+    for (const auto& [key, has] : held) {
+        auto now_lacking = lacking(has);
+        if (now_lacking.size() < least.size()) least = std::move(now_lacking);
+    }
+    return least;
+}
+
+Result<WhyVerdict> still_held(const Question& question, const HeldRow& row) {
+    // What counts is the version in force now: held events outlive versions that keep their leaf as it was.
+    WEIR_ASSIGN(trigger, trigger_of(question.versions.back()));
+    const auto end = dies_after(trigger, row.entered);
+    if (end && *end < question.log_time) {
+        return question.verdict("expired", "expired",
+                                question.event_text() + " was held " + held_as(row) + " by " +
+                                    question.trigger_text() + " and died at " + at(*end) +
+                                    ": nothing completed it within " + format_duration(*trigger.when.within) +
+                                    ".");
+    }
+    WEIR_ASSIGN(head, question.reader.head());
+    WEIR_ASSIGN(open, question.reader.held_at(question.trigger(), head));
+    auto out = question.verdict("held", "waiting", "");
+    out.waits_for = missing(trigger, open, row, question.log_time);
+    out.until = end;
+    std::vector<std::string> names;
+    for (const auto& name : out.waits_for)
+        names.push_back("`" + name + "`");
+    out.text = question.event_text() + " is held " + held_as(row) + " by " + question.trigger_text() +
+               ", since " + at(row.entered.time) + ".";
+    if (!names.empty()) {
+        out.text += " It waits for " + list(names);
+        if (!row.entered.key.empty()) out.text += " with the same key";
+        out.text += out.until ? ", until " + at(*out.until) + "." : ".";
+    } else if (out.until) {
+        out.text += " It is kept until " + at(*out.until) + ".";
+    }
+    return out;
+}
+
+Result<WhyVerdict> left(const Question& question, const HeldRow& row) {
+    const auto& why = row.left->why;
+    WEIR_ASSIGN(out_input, question.reader.input(row.left->out));
+    const auto begin = question.event_text() + " was held " + held_as(row) + " by " +
+                       question.trigger_text() + " from " + at(row.entered.time) + " to " +
+                       at(out_input.time);
+    if (why == "expired")
+        return question.verdict("expired", "expired",
+                                begin + ": nothing completed it within the trigger's `within`.");
+    if (why == "superseded")
+        return question.verdict(
+            "suppressed", "superseded",
+            begin +
+                ": a newer event took its place (`consume: latest` keeps the newest of each "
+                "key): " +
+                printable(out_input.id, 100) + " from " + printable(out_input.source, 100) + ".");
+    if (why == "updated")
+        return question.verdict("suppressed", "updated",
+                                begin +
+                                    ": the trigger was changed then, and the new version does not carry this "
+                                    "leaf's held events over.");
+    if (why == "dropped")
+        return question.verdict(
+            "suppressed", "dropped",
+            begin + ": the limit of held events or keys was passed and it was the oldest.");
+    if (why == "reset") return question.verdict("suppressed", "reset", begin + ": the trigger was reset.");
+    if (why == "consumed")
+        return question.verdict("failed", "unrecorded",
+                                begin +
+                                    ", when a firing used it up whose decision failed and is not stored (the "
+                                    "first 100 failures of an hour are).");
+    return question.verdict("suppressed", why, begin + ": " + printable(why) + ".");
+}
+
+} // namespace
+
+Result<std::optional<WhyVerdict>> from_held(const Question& question) {
+    WEIR_ASSIGN(rows, question.reader.held_of(question.event.seq, question.trigger()));
+    if (rows.empty()) return std::optional<WhyVerdict>();
+    const auto& best = *std::max_element(rows.begin(), rows.end(), worse);
+    auto answer = best.left ? left(question, best) : still_held(question, best);
+    if (!answer.ok()) return answer.error();
+    return std::optional<WhyVerdict>(std::move(answer).value());
+}
+
+} // namespace weir::engine::detail

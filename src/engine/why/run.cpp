@@ -1,0 +1,197 @@
+#include <algorithm>
+
+#include <weir/base/json.hpp>
+#include <weir/base/text.hpp>
+#include <weir/cel/program.hpp>
+#include <weir/engine/find.hpp>
+#include <weir/engine/lines.hpp>
+
+#include "question.hpp"
+#include "values.hpp"
+
+namespace weir::engine {
+namespace detail {
+
+namespace {
+
+std::string settled_text(const ledger::RunRow& run) {
+    const auto outcome = run.outcome ? std::string(flows::to_string(*run.outcome)) : std::string("settled");
+    auto text = outcome + (to_ns(run.finished_at) != 0 ? " at " + at(run.finished_at) : std::string());
+    if (to_ns(run.started_at) != 0 && run.finished_at > run.started_at) {
+        const auto took =
+            std::chrono::duration_cast<std::chrono::milliseconds>(run.finished_at - run.started_at);
+        text += " after " + format_duration(took);
+    }
+    if (run.attempt > 1) text += " in attempt " + std::to_string(run.attempt);
+    if (!run.reason.empty()) text += ": " + printable(run.reason, 600);
+    text += '.';
+    const auto id = run.id.to_string();
+    switch (run.outcome.value_or(flows::Outcome::Succeeded)) {
+        case flows::Outcome::Failed:
+            return "has " + text + " Read `weir logs " + id + "`; `weir retry " + id +
+                   " --reason ...` runs what failed again.";
+        case flows::Outcome::Refused: return "was " + text + " It never started.";
+        case flows::Outcome::Skipped: return "was " + text + " It never started.";
+        case flows::Outcome::Cancelled: return "was " + text;
+        case flows::Outcome::Lost: return "is " + text + " The backend does not know it any more.";
+        case flows::Outcome::Succeeded: break;
+    }
+    return "has " + text;
+}
+
+std::string waiting_text(const ledger::RunRow& run) {
+    const auto trigger = run.team + "/" + run.trigger_name;
+    if (run.hold == "overlap")
+        return "waits: an earlier run of trigger " + trigger +
+               " is unfinished and `overlap` is queue; `weir runs "
+               "--trigger " +
+               run.trigger_name + "` shows it.";
+    if (run.hold == "paused")
+        return "waits: trigger " + trigger + " is paused; `weir resume " + trigger +
+               " --replay` launches what waits, `--drop` lets it go.";
+    if (run.hold == "breaker")
+        return "waits: a breaker of trigger " + trigger +
+               " has tripped (`weir triggers` says which); `weir resume " + trigger +
+               " --replay` launches what waits, `--drop` lets it go.";
+    return "waits (" + printable(run.hold, 60) + ").";
+}
+
+} // namespace
+
+std::string run_state_text(const ledger::RunRow& run) {
+    std::string cancel;
+    if (to_ns(run.cancel_requested) != 0 && run.state != ledger::RunState::Settled)
+        cancel = " Cancelling was asked for at " + at(run.cancel_requested) + ".";
+    switch (run.state) {
+        case ledger::RunState::Waiting: return waiting_text(run) + cancel;
+        case ledger::RunState::Ready:
+            return "is ready and will be sent to backend " + run.backend + " when a place is free." + cancel;
+        case ledger::RunState::Sent:
+            return "is being sent to backend " + run.backend + "; an answer is expected until " +
+                   at(run.sent_deadline) + "." + cancel;
+        case ledger::RunState::Unknown:
+            return "was sent to backend " + run.backend +
+                   ", whose answer was lost; weir looks for it and does not send it twice (" +
+                   std::to_string(run.looks) + " looks so far)." + cancel;
+        case ledger::RunState::Accepted:
+            return "was accepted by backend " + run.backend + " and has not started yet." + cancel;
+        case ledger::RunState::Running:
+            return "has been running" +
+                   (to_ns(run.started_at) != 0 ? " since " + at(run.started_at) : std::string()) +
+                   (run.attempt > 1 ? ", attempt " + std::to_string(run.attempt) : std::string()) + "." +
+                   cancel;
+        case ledger::RunState::Settled: break;
+    }
+    return settled_text(run);
+}
+
+namespace {
+
+/// The answer about one run, collected row by row.
+class RunStory {
+  public:
+    RunStory(ledger::LedgerReader& reader, ledger::RunRow run) : reader_(reader), run_(std::move(run)) {}
+
+    Result<WhyRun> tell() {
+        out_ += "Run " + run_.id.to_string() + " of flow " + run_.flow_team + "/" + run_.flow + " " +
+                run_state_text(run_) + '\n';
+        WEIR_TRY(decision());
+        WEIR_TRY(events());
+        parameters();
+        if (run_.depth > 0)
+            row("chain", std::to_string(run_.depth) + (run_.depth == 1 ? " run" : " runs") +
+                             " before it; `weir lineage " + run_.id.to_string() + " --up` shows them");
+        std::string json = "{\"run\": " + run_line(run_) + ", \"decision\": ";
+        json += decision_ ? decision_line(*decision_, run_.trigger_name, run_.events, run_.id) : "null";
+        json += ", \"events\": [" + event_lines_ + "], \"text\": " + json_string(out_) + '}';
+        return WhyRun{std::move(out_), std::move(json)};
+    }
+
+  private:
+    void row(std::string_view title, const std::string& text) {
+        std::string head = "  " + std::string(title);
+        head.resize(std::max<std::size_t>(head.size() + 1, 14), ' ');
+        out_ += head + text + '\n';
+    }
+
+    Status decision() {
+        if (run_.decision.value == 0) return {};
+        auto decided = reader_.decision(run_.decision);
+        if (!decided.ok() && decided.error().kind != ErrorKind::NotFound) return decided.error();
+        if (decided.ok()) decision_ = std::move(decided).value();
+        if (run_.trigger.value == 0) {
+            row("why", "asked for by " + printable(run_.principal, 100) + " at " + at(run_.created) +
+                           (decision_ && !decision_->detail.empty() ? ": " + printable(decision_->detail, 400)
+                                                                    : std::string()));
+            return {};
+        }
+        auto why = "trigger " + run_.team + "/" + run_.trigger_name + " version " +
+                   std::to_string(run_.trigger_version) + " fired at " + at(run_.created);
+        if (decision_) {
+            why += " (" + printable(decision_->reason, 60) + ")";
+            if (!decision_->key.empty()) why += " on key " + printable(decision_->key, 200);
+            if (run_.events.empty()) why += ", by " + printable(decision_->cause, 200);
+            if (!decision_->detail.empty()) why += ": " + printable(decision_->detail, 400);
+            if (!decision_->without.empty()) why += "; without streams " + list(decision_->without);
+        }
+        row("why", why);
+        return {};
+    }
+
+    /// Every event used, with the values that the trigger's expressions read from it.
+    Status events() {
+        std::optional<triggers::Trigger> trigger;
+        if (run_.trigger.value != 0) {
+            WEIR_ASSIGN(versions, reader_.trigger_versions(run_.trigger));
+            for (const auto& version : versions) {
+                if (version.version != run_.trigger_version) continue;
+                WEIR_ASSIGN(read, trigger_of(version));
+                trigger = std::move(read);
+            }
+        }
+        bool first = true;
+        for (const auto& ref : run_.events) {
+            WEIR_ASSIGN(input, reader_.input(ref.seq));
+            event_lines_ += (first ? "" : ", ") + event_line(input, true);
+            row(first ? "events" : "", printable(ref.role, 60) + ": " + printable(input.type, 100) + " " +
+                                           printable(ref.id, 100) + " from " + printable(ref.source, 100) +
+                                           ", arrived " + at(input.time));
+            first = false;
+            WEIR_ASSIGN(event, event_of(input));
+            if (!event) {
+                row("", "    its payload is no longer retained");
+                continue;
+            }
+            if (!trigger) continue;
+            for (const auto& value : values_used(*trigger, ref.role, *event))
+                row("", "    " + value);
+        }
+        return {};
+    }
+
+    void parameters() {
+        if (run_.arguments_json.empty() || run_.arguments_json == "{}") return;
+        std::string text;
+        append_json_value(text, run_.arguments_json);
+        row("parameters", printable(text, 2000));
+    }
+
+    ledger::LedgerReader& reader_;
+    ledger::RunRow run_;
+    std::optional<ledger::DecisionRow> decision_;
+    std::string event_lines_;
+    std::string out_;
+};
+
+} // namespace
+} // namespace detail
+
+Result<WhyRun> why_run(ledger::LedgerReader& reader, const RunId& run) {
+    auto row = reader.run(run);
+    if (!row.ok() && row.error().kind == ErrorKind::NotFound)
+        return not_found("no run " + run.to_string() + " is recorded; `weir runs` lists them");
+    if (!row.ok()) return row.error();
+    return detail::RunStory(reader, std::move(row).value()).tell();
+}
+
+} // namespace weir::engine
