@@ -1,11 +1,13 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <weir/base/document.hpp>
+#include <weir/base/document_reader.hpp>
 #include <weir/base/result.hpp>
 #include <weir/flows/records.hpp>
 
@@ -18,7 +20,7 @@ using PipelineLoader = std::function<Result<std::string>(const std::string& path
 /// Reads flow documents (YAML or JSON, one or many in a text):
 ///
 ///   flow: train                # required; unique within the team
-///   team: ads                  # required
+///   team: ads                  # `default_team` if it is not there
 ///   backend: local             # local | null; kubeflow and process are refused by name
 ///   pipeline: train.yaml       # local: pipeline IR, relative to this document
 ///   description: ...
@@ -39,7 +41,18 @@ using PipelineLoader = std::function<Result<std::string>(const std::string& path
 /// there); on any problem the returned list is empty. Whether the pipeline's commands exist here is not
 /// asked: see check_runnable(). Limits: DocumentLimits; 1,000 parameters a flow. Thread-safe.
 std::vector<FlowVersion> read_flows(std::string_view text, std::string_view file,
-                                    const PipelineLoader& loader, Problems& problems);
+                                    const PipelineLoader& loader, Problems& problems,
+                                    std::string_view default_team = "default");
+
+/// The same for one document of a file that has been read already; nothing if it has problems.
+std::optional<FlowVersion> read_flow(const Node& document, const PipelineLoader& loader, Problems& problems,
+                                     std::string_view default_team = "default");
+
+/// True for a document that says `flow:` as its subject (a trigger says `trigger:`).
+bool is_flow_document(const Node& document);
+
+/// The table that drives the reading, the JSON Schema and the reference of flow documents.
+const DocumentTable& flow_document_table();
 
 /// What the flow document says beside its pipeline, read back from FlowVersion::settings_json.
 struct FlowSettings {
