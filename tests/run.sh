@@ -96,13 +96,14 @@ export WEIR_KFP_PYTHON="$kfp_venv/bin/python"
 export CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1
 if [ ! -f "$build/build.ninja" ]; then
     say "configuring $build ..."
+    setup_log=$(mktemp)
     # shellcheck disable=SC2086
-    meson setup "$build" $options -Dwerror=true --wrap-mode=nodownload >"$build.log" 2>&1 || {
-        tail -n 25 "$build.log"
+    meson setup "$build" $options -Dwerror=true --wrap-mode=nodownload >"$setup_log" 2>&1 || {
+        tail -n 25 "$setup_log"
         rm -rf "$build"
         give_up 'the configuration failed'
     }
-    mv "$build.log" "$build/setup.log"
+    rm -f "$setup_log"
 fi
 say "building $build ..."
 export NINJA_STATUS='[%f/%t, %e s] '
