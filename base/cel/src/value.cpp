@@ -183,6 +183,12 @@ Value Value::duration(Duration v) noexcept {
     return {Kind::Duration, v.count()};
 }
 
+Value Value::type(Kind kind) noexcept {
+    Value value = borrowed(type_name(kind));
+    value.kind_ = Kind::Type;
+    return value;
+}
+
 Value Value::type(std::string_view name) {
     return text(Kind::Type, name);
 }

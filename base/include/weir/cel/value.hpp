@@ -50,18 +50,15 @@ class Value {
         other.kind_ = Kind::Null;
         other.flags_ = 0;
     }
+    // What is assigned may lie inside what this value owns: it is taken over before anything is let go.
     Value& operator=(const Value& other) noexcept {
-        if (other.flags_ & shared_flag) other.retain();
-        if (flags_ & shared_flag) release();
-        take(other);
+        Value held(other);
+        swap(held);
         return *this;
     }
     Value& operator=(Value&& other) noexcept {
-        if (this == &other) return *this;
-        if (flags_ & shared_flag) release();
-        take(other);
-        other.kind_ = Kind::Null;
-        other.flags_ = 0;
+        Value held(std::move(other));
+        swap(held);
         return *this;
     }
     ~Value() {
@@ -85,6 +82,8 @@ class Value {
     static Value timestamp(std::int64_t seconds, std::uint32_t nanoseconds) noexcept;
     static Value duration(Duration v) noexcept;
     static Value type(std::string_view name);
+    /// The type of values of a kind; allocates nothing.
+    static Value type(Kind kind) noexcept;
     static Value list(std::vector<Value> items);
     /// Keys are bool, int, uint or string. Of keys of one kind and value the last one stays.
     static Value map(std::vector<Entry> entries);
@@ -159,11 +158,11 @@ class Value {
     [[noreturn]] void wrong_kind(Kind wanted) const;
     void retain() const noexcept;
     void release() noexcept;
-    void take(const Value& other) noexcept {
-        kind_ = other.kind_;
-        flags_ = other.flags_;
-        size_ = other.size_;
-        int_ = other.int_;
+    void swap(Value& other) noexcept {
+        std::swap(kind_, other.kind_);
+        std::swap(flags_, other.flags_);
+        std::swap(size_, other.size_);
+        std::swap(int_, other.int_);
     }
     [[nodiscard]] Rep* rep() const noexcept;
 
