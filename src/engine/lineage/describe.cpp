@@ -55,8 +55,7 @@ class Describer {
     };
 
     void learn(const InputRow& row) {
-        if (row.kind == ledger::InputKind::Arrival || row.kind == ledger::InputKind::Settlement)
-            events_.emplace(row.seq.value, Identity{row.source, row.id});
+        if (is_event(row)) events_.emplace(row.seq.value, Identity{row.source, row.id});
     }
 
     /// Events used by decisions whose run is not part of the graph, in as few questions as possible.
@@ -88,6 +87,8 @@ class Describer {
             const auto slash = event.id.rfind('/');
             const auto attempt = slash == std::string::npos ? std::string("?") : event.id.substr(slash + 1);
             out.label = "attempt " + printable(attempt, 10) + " ended " + format_rfc3339(event.time);
+        } else if (event.kind == ledger::InputKind::TimerFired) {
+            out.label = "slot of schedule " + printable(event.id, 100);
         } else {
             out.label = "event " + printable(event.type, 100) + "  id " + printable(event.id, 100) +
                         "  from " + printable(event.source, 100) + "  " + format_rfc3339(event.time);

@@ -10,10 +10,6 @@ namespace {
 
 using ledger::InputRow;
 
-bool is_event(const InputRow& row) {
-    return row.kind == ledger::InputKind::Arrival || row.kind == ledger::InputKind::Settlement;
-}
-
 Error no_such_event(std::string_view id, std::string_view source) {
     std::string text = "no event \"" + printable(id) + "\"";
     if (!source.empty()) text += " of source \"" + printable(source) + "\"";
@@ -34,6 +30,15 @@ const InputRow& original(const std::vector<InputRow>& rows) {
 }
 
 } // namespace
+
+bool is_event(const InputRow& row) {
+    switch (row.kind) {
+        case ledger::InputKind::Arrival:
+        case ledger::InputKind::Settlement: return true;
+        case ledger::InputKind::TimerFired: return !row.type.empty();
+        default: return false;
+    }
+}
 
 Result<InputRow> find_event(ledger::LedgerReader& reader, std::string_view text) {
     WEIR_ASSIGN(rows, reader.events_by_id(text, ""));

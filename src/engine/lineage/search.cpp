@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <weir/base/text.hpp>
+#include <weir/engine/find.hpp>
 #include <weir/engine/lineage.hpp>
 
 #include "graph.hpp"
@@ -26,10 +27,6 @@ constexpr std::size_t nodes_limit = 100'000;
 /// Ids asked for at once: enough that a level costs few questions, few enough that a limit stops the work
 /// soon.
 constexpr std::size_t chunk = 500;
-
-bool is_event(const InputRow& row) {
-    return row.kind == ledger::InputKind::Arrival || row.kind == ledger::InputKind::Settlement;
-}
 
 /// Sorted, each once: what a batch question is asked with, so that answers come in one order everywhere.
 template <class Key>

@@ -89,6 +89,10 @@ Result<WhyVerdict> answer(const Question& question, const DecisionRow& row, bool
 
 } // namespace
 
+Result<WhyVerdict> from_decision(const Question& question, const DecisionRow& decision) {
+    return answer(question, decision, decision.seq == question.event.seq, 0);
+}
+
 Result<std::optional<WhyVerdict>> from_decisions(const Question& question) {
     WEIR_ASSIGN(rows, question.reader.decisions_at(question.event.seq, question.trigger()));
     const bool completing = !rows.empty();

@@ -45,7 +45,6 @@ Result<WhyVerdict> answer(Question& question);
 /// The version was not there when the event was decided.
 Result<WhyVerdict> not_registered(const Question& question) {
     const auto& first = question.versions.front();
-    const auto& last = question.versions.back();
     auto text = question.event_text() + " arrived at " + at(question.event.time) + ", ";
     if (question.event.seq < first.from) {
         const auto applied = question.reader.input(first.from);
@@ -54,8 +53,8 @@ Result<WhyVerdict> not_registered(const Question& question) {
                 "; a trigger sees the events that arrive after it was applied. Publish the event again under "
                 "another id if it is still wanted.";
     } else {
-        const auto deleted =
-            last.to ? question.reader.input(*last.to) : Result<ledger::InputRow>(not_found(""));
+        const auto deleted = question.deleted ? question.reader.input(*question.deleted)
+                                              : Result<ledger::InputRow>(not_found(""));
         text += "when " + question.trigger_text() + " was not registered any more" +
                 (deleted.ok() ? ": it was deleted at " + at(deleted->time) : std::string()) + ".";
     }
@@ -65,7 +64,7 @@ Result<WhyVerdict> not_registered(const Question& question) {
 /// A copy: what became of the original is what a person wants to know.
 Result<WhyVerdict> duplicate(const Question& question) {
     WEIR_ASSIGN(original, question.reader.input(*question.event.duplicate_of));
-    Question first{question.reader, original, question.versions, nullptr, question.log_time};
+    Question first{question.reader, original, question.versions, nullptr, std::nullopt, question.log_time};
     auto text = question.event_text() + " at seq " + std::to_string(question.event.seq.value) +
                 " is a duplicate of seq " + std::to_string(original.seq.value) + ", which arrived at " +
                 at(original.time) + ": the same source and id within 7 days count once";
@@ -86,6 +85,12 @@ Result<WhyVerdict> answer(Question& question) {
         if (version.from <= question.event.seq && (!version.to || question.event.seq < *version.to))
             question.version = &version;
     }
+    WEIR_ASSIGN(states, question.reader.trigger_states(question.trigger()));
+    for (const auto& state : states) {
+        if (state.state != ledger::TriggerState::Deleted) continue;
+        question.deleted = state.seq;
+        if (state.seq <= question.event.seq) question.version = nullptr;
+    }
     if (question.version == nullptr) return not_registered(question);
     if (question.event.duplicate_of) return duplicate(question);
     if (question.event.echo)
@@ -103,10 +108,9 @@ Result<WhyVerdict> answer(Question& question) {
 
 Result<WhyVerdict> ask(ledger::LedgerReader& reader, const ledger::InputRow& event,
                        std::vector<ledger::TriggerVersionRow> versions) {
-    if (event.kind != ledger::InputKind::Arrival && event.kind != ledger::InputKind::Settlement)
-        return invalid("input " + std::to_string(event.seq.value) + " is no event");
+    if (!is_event(event)) return invalid("input " + std::to_string(event.seq.value) + " is no event");
     WEIR_ASSIGN(whole, reader.input(event.seq));
-    Question question{reader, std::move(whole), std::move(versions), nullptr, {}};
+    Question question{reader, std::move(whole), std::move(versions), nullptr, std::nullopt, {}};
     WEIR_ASSIGN(head, reader.head());
     WEIR_ASSIGN(newest, reader.input(head));
     question.log_time = newest.time;

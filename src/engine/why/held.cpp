@@ -11,13 +11,6 @@ namespace {
 
 using ledger::HeldRow;
 
-/// How good an answer a row gives: still held first, then what happened last.
-bool worse(const HeldRow& a, const HeldRow& b) {
-    if (a.left.has_value() != b.left.has_value()) return a.left.has_value();
-    if (!a.left) return a.entered.leaf > b.entered.leaf;
-    return a.left->out < b.left->out;
-}
-
 std::string held_as(const HeldRow& row) {
     auto text = "as `" + row.entered.leaf_name + "`";
     if (!row.entered.key.empty()) text += " of key " + printable(row.entered.key, 120);
@@ -116,11 +109,17 @@ Result<WhyVerdict> left(const Question& question, const HeldRow& row) {
                                 begin +
                                     ": the trigger was changed then, and the new version does not carry this "
                                     "leaf's held events over.");
+    if (why == "dropped" && question.deleted == row.left->out)
+        return question.verdict("suppressed", "dropped", begin + ": the trigger was deleted then.");
     if (why == "dropped")
         return question.verdict(
             "suppressed", "dropped",
             begin + ": the limit of held events or keys was passed and it was the oldest.");
     if (why == "reset") return question.verdict("suppressed", "reset", begin + ": the trigger was reset.");
+    if (why == "consumed" && row.left->decision) {
+        WEIR_ASSIGN(decision, question.reader.decision(*row.left->decision));
+        return from_decision(question, decision);
+    }
     if (why == "consumed")
         return question.verdict("failed", "unrecorded",
                                 begin +
@@ -134,10 +133,24 @@ Result<WhyVerdict> left(const Question& question, const HeldRow& row) {
 Result<std::optional<WhyVerdict>> from_held(const Question& question) {
     WEIR_ASSIGN(rows, question.reader.held_of(question.event.seq, question.trigger()));
     if (rows.empty()) return std::optional<WhyVerdict>();
-    const auto& best = *std::max_element(rows.begin(), rows.end(), worse);
-    auto answer = best.left ? left(question, best) : still_held(question, best);
-    if (!answer.ok()) return answer.error();
-    return std::optional<WhyVerdict>(std::move(answer).value());
+    // An event may have filled several leaves. The best news is the answer: what still may fire, then what
+    // was used, then what left last. Rows that died of age count as expired whether or not their end was
+    // written.
+    std::stable_sort(rows.begin(), rows.end(), [](const HeldRow& a, const HeldRow& b) {
+        if (a.left.has_value() != b.left.has_value()) return !a.left.has_value();
+        return a.left && b.left->out < a.left->out;
+    });
+    static constexpr std::string_view order[] = {"held", "fired", "failed", "suppressed", "expired"};
+    const auto rank = [](const WhyVerdict& verdict) {
+        return std::find(std::begin(order), std::end(order), verdict.verdict) - std::begin(order);
+    };
+    std::optional<WhyVerdict> best;
+    for (const auto& row : rows) {
+        auto made = row.left ? left(question, row) : still_held(question, row);
+        if (!made.ok()) return made.error();
+        if (!best || rank(made.value()) < rank(*best)) best = std::move(made).value();
+    }
+    return best;
 }
 
 } // namespace weir::engine::detail

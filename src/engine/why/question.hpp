@@ -17,6 +17,7 @@ struct Question {
     ledger::InputRow event;
     std::vector<ledger::TriggerVersionRow> versions;    ///< all of the trigger, oldest first
     const ledger::TriggerVersionRow* version = nullptr; ///< the one in force when the event was decided
+    std::optional<Seq> deleted;                         ///< when the trigger was deleted
     Instant log_time{}; ///< how far the log has come: what "now" means in an answer
 
     [[nodiscard]] ledger::TriggerNo trigger() const { return versions.front().no; }
@@ -36,6 +37,8 @@ Result<std::optional<events::Event>> event_of(const ledger::InputRow& row);
 
 /// What decisions say of the event: completed by it, or using it later. Nothing if there is none.
 Result<std::optional<WhyVerdict>> from_decisions(const Question& question);
+/// What one decision says of the event.
+Result<WhyVerdict> from_decision(const Question& question, const ledger::DecisionRow& decision);
 /// What the held intervals say. Nothing if the event was never held.
 Result<std::optional<WhyVerdict>> from_held(const Question& question);
 /// No row speaks of the event: the version in force is asked again, with the retained payload.

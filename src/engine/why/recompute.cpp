@@ -74,6 +74,16 @@ class Asked {
         return compiled_.trigger().when.leaves[static_cast<std::size_t>(leaf)];
     }
 
+    /// Slots come by timers, so no pattern says that they meet their leaf.
+    [[nodiscard]] bool meets(int leaf) const {
+        if (!std::holds_alternative<triggers::SchedulePattern>(document(leaf).pattern))
+            return compiled_.pattern_meets(leaf, view_);
+        const auto& own = compiled_.trigger();
+        return question_.event.kind == ledger::InputKind::TimerFired &&
+               question_.event.source == "/weir/schedules/" + own.team + "/" + own.name &&
+               question_.event.subject == document(leaf).name;
+    }
+
     void ask(int leaf) {
         const auto& asked = document(leaf);
         const bool by_header = !std::holds_alternative<triggers::FinishPattern>(asked.pattern);
@@ -81,7 +91,7 @@ class Asked {
             unknown_ = true;
             return;
         }
-        if (!compiled_.pattern_meets(leaf, view_)) {
+        if (!meets(leaf)) {
             auto miss = compiled_.pattern_miss(leaf, view_);
             if (std::holds_alternative<triggers::SchedulePattern>(asked.pattern))
                 miss = "the leaf is filled by the slots of its schedule alone";

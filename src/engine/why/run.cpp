@@ -98,8 +98,8 @@ class RunStory {
         WEIR_TRY(decision());
         WEIR_TRY(events());
         parameters();
-        if (run_.depth > 0)
-            row("chain", std::to_string(run_.depth) + (run_.depth == 1 ? " run" : " runs") +
+        if (run_.depth > 1)
+            row("chain", std::to_string(run_.depth - 1) + (run_.depth == 2 ? " run" : " runs") +
                              " before it; `weir lineage " + run_.id.to_string() + " --up` shows them");
         std::string json = "{\"run\": " + run_line(run_) + ", \"decision\": ";
         json += decision_ ? decision_line(*decision_, run_.trigger_name, run_.events, run_.id) : "null";
