@@ -14,7 +14,16 @@ Instant time_of_request(const std::string& request_id) {
     return from_ns(ms * 1'000'000);
 }
 
+DecisionId manual_decision(const std::string& secret, const Cause& cause) {
+    return decision_id(secret, TriggerUid{}, "manual", cause, 0);
+}
+
 }  // namespace
+
+RunId Core::manual_run_id(const std::string& request_id) const {
+    const auto cause = manual_cause(request_id, time_of_request(request_id));
+    return run_id(manual_decision(config_.secret, cause), 1, cause.time);
+}
 
 void Core::Step::run_flow(const RunFlowInput& command) {
     const auto flow = core.flow(command.team, command.flow);
@@ -24,7 +33,7 @@ void Core::Step::run_flow(const RunFlowInput& command) {
     const auto cause = manual_cause(command.request_id, time_of_request(command.request_id));
 
     ledger::DecisionRow decision;
-    decision.id = decision_id(core.config_.secret, TriggerUid{}, "manual", cause, 0);
+    decision.id = manual_decision(core.config_.secret, cause);
     const auto id = run_id(decision.id, 1, cause.time);
     result.run = id;
     if (core.run(id) != nullptr) {

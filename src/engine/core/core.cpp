@@ -97,6 +97,24 @@ std::optional<Core::TriggerInfo> Core::trigger(const std::string& team, const st
                        entry.join ? entry.join->size() : 0};
 }
 
+const triggers::Trigger* Core::document(const std::string& team, const std::string& name) const {
+    const auto found = by_name_.find({team, name});
+    return found == by_name_.end() ? nullptr : &triggers_.at(found->second).compiled->trigger();
+}
+
+std::vector<std::shared_ptr<const flows::FlowVersion>> Core::flows() const {
+    std::vector<std::shared_ptr<const flows::FlowVersion>> all;
+    for (const auto& [name, flow] : flows_) all.push_back(flow);
+    return all;
+}
+
+std::vector<std::string> Core::flow_names(const std::string& team) const {
+    std::vector<std::string> names;
+    for (const auto& [name, flow] : flows_)
+        if (name.first == team) names.push_back(name.second);
+    return names;
+}
+
 std::vector<ApplyInput::Name> Core::trigger_names() const {
     std::vector<ApplyInput::Name> names;
     for (const auto& [name, no] : by_name_) names.push_back({name.first, name.second});

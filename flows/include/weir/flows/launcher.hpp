@@ -25,6 +25,7 @@ enum class LaunchAnswer : std::uint8_t {
     Accepted,  ///< the backend has the run, durably
     Refused,   ///< it will never run; `reason` says why
     Unknown,   ///< no reply: look before anything else
+    Late,      ///< the deadline had passed before anything left: nothing was sent
 };
 struct LaunchReply {
     LaunchAnswer answer = LaunchAnswer::Unknown;
@@ -57,6 +58,12 @@ class Launcher {
     virtual void look(RunId run, std::function<void(LookReply)> done) = 0;
     /// Asks a run to end. Success means the request was taken; the end itself is reported by the RunWatcher.
     virtual void cancel(RunId run, std::string reason, std::function<void(Status)> done) = 0;
+    /// Opens a new attempt of a run whose newest attempt failed or was cancelled; what finished is kept. Success
+    /// means the request was taken; the attempt is reported by the RunWatcher.
+    virtual void retry(RunId run, std::string reason, std::function<void(Status)> done) {
+        (void)run, (void)reason;
+        done(unsupported("this backend cannot try a run again"));
+    }
     virtual void close() = 0;
 };
 

@@ -99,6 +99,12 @@ class Core {
         std::size_t held = 0;
     };
     [[nodiscard]] std::optional<TriggerInfo> trigger(const std::string& team, const std::string& name) const;
+    /// The document of a live trigger; nullptr if there is none.
+    [[nodiscard]] const triggers::Trigger* document(const std::string& team, const std::string& name) const;
+    [[nodiscard]] std::vector<std::shared_ptr<const flows::FlowVersion>> flows() const;
+    [[nodiscard]] std::vector<std::string> flow_names(const std::string& team) const;
+    /// The run that a manual request gives, made already or not.
+    [[nodiscard]] RunId manual_run_id(const std::string& request_id) const;
     /// Live triggers, by team and name.
     [[nodiscard]] std::vector<ApplyInput::Name> trigger_names() const;
 
