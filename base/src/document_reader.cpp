@@ -218,6 +218,12 @@ Place Fields::place(std::string_view name) const {
     return node == nullptr ? node_.place : node->place;
 }
 
+Place Fields::key_place(std::string_view name) const {
+    for (const auto& member : node_.members)
+        if (member.first.text == name) return member.first.place;
+    return node_.place;
+}
+
 std::string Fields::text(std::string_view name, std::string_view otherwise) const {
     const auto* node = find(name);
     return std::string(node != nullptr && node->kind == Node::Kind::String ? std::string_view(node->text)

@@ -75,7 +75,9 @@ class Fields {
     [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
     /// The value as it stands, or nullptr.
     [[nodiscard]] const Node* find(std::string_view name) const;
+    /// Of the value, and of the key; of the whole node if there is none.
     [[nodiscard]] Place place(std::string_view name) const;
+    [[nodiscard]] Place key_place(std::string_view name) const;
     [[nodiscard]] std::string text(std::string_view name, std::string_view otherwise = {}) const;
     [[nodiscard]] bool flag(std::string_view name, bool otherwise) const;
     [[nodiscard]] std::int64_t whole(std::string_view name, std::int64_t otherwise) const;

@@ -126,7 +126,6 @@ struct TriggerLimits {
     static constexpr int labels_max = 64;
     static constexpr int queue_max = 10'000;
     static constexpr int glob_bytes_max = 1024;
-    static constexpr std::size_t expression_bytes_max = 16 * 1024;
 };
 
 /// True if the document says it is a trigger: it has the key `trigger`.

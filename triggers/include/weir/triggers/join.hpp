@@ -110,6 +110,9 @@ class Join {
     /// Puts a held event back as it was: in the order of seq, from the recorded intervals.
     void restore(int leaf, std::string_view key, Seq seq, Instant time);
 
+    /// Everything held, in order of seq: what a new version of the trigger carries over.
+    [[nodiscard]] std::vector<HeldEnter> held() const;
+
     /// The keys that hold something, sorted by key, at most `limit`, as seen at `now`.
     [[nodiscard]] std::vector<Waiting> waiting(Instant now, std::size_t limit = 1'000) const;
     [[nodiscard]] Waiting waiting(std::string_view key, Instant now) const;
