@@ -11,43 +11,43 @@ namespace weir::cli {
 enum ExitCode : int {
     exit_done = 0,
     exit_failed = 1,
-    exit_wrong_use = 2,  ///< of the command line; also a command that exists but is not built yet
+    exit_wrong_use = 2, ///< of the command line; also a command that exists but is not built yet
 };
 
 /// `--folder NAME=DIR[:publish|ignore]`: a watched folder.
 struct FolderOption {
     std::string name;
     std::string directory;
-    bool publish_existing = false;  ///< `:publish`: files already there become events at the first start
+    bool publish_existing = false; ///< `:publish`: files already there become events at the first start
 };
 
 /// `weir dev`.
 struct DevOptions {
-    std::string data = ".weir";             ///< folder of ledger, bus and runs; made if missing
+    std::string data = ".weir"; ///< folder of ledger, bus and runs; made if missing
     std::string address = "127.0.0.1";
-    std::uint16_t port = 9347;              ///< 0: any free one
-    std::string instance = "dev";           ///< name of this weir in the source of its events
+    std::uint16_t port = 9347;    ///< 0: any free one
+    std::string instance = "dev"; ///< name of this weir in the source of its events
     std::vector<FolderOption> folders;
     std::vector<std::string> apply;         ///< files and folders applied before the first event is read
     std::vector<std::string> allowed_hosts; ///< further names in Host headers
     std::string log_level = "info";         ///< debug, info, warn, error, off
-    std::string on_ready;                   ///< file written once everything is ready: the server's URL; empty: none
+    std::string on_ready; ///< file written once everything is ready: the server's URL; empty: none
 };
 
 /// `weir ledger backup|restore|verify|claim`. These open the data folder themselves; no server is asked.
 struct LedgerOptions {
     std::string data = ".weir";
-    std::string file;           ///< backup: where to; restore: where from
-    bool force = false;         ///< restore: over an existing ledger
-    bool moved = false;         ///< claim --moved: this copy goes on, with the same secret
-    bool as_new = false;        ///< claim --new: a new secret, positions at head
+    std::string file;    ///< backup: where to; restore: where from
+    bool force = false;  ///< restore: over an existing ledger
+    bool moved = false;  ///< claim --moved: this copy goes on, with the same secret
+    bool as_new = false; ///< claim --new: a new secret, positions at head
     bool json = false;
 };
 
 /// Commands that need the application around them. Each returns the exit code and prints its own errors.
 /// An empty one makes its command fail as "not in this build".
 struct Commands {
-    std::string version;  ///< "0.1.0"
+    std::string version; ///< "0.1.0"
     std::function<int(const DevOptions&)> dev;
     std::function<int(const LedgerOptions&)> ledger_backup;
     std::function<int(const LedgerOptions&)> ledger_restore;
@@ -55,9 +55,9 @@ struct Commands {
     std::function<int(const LedgerOptions&)> ledger_claim;
 };
 
-/// The whole command line. Everything but `hooks` is done here: client commands over HTTP, offline ones with the
-/// libraries. Returns the exit code; prints to stdout (results) and stderr (errors, progress, notes).
+/// The whole command line. Everything but `hooks` is done here: client commands over HTTP, offline ones with
+/// the libraries. Returns the exit code; prints to stdout (results) and stderr (errors, progress, notes).
 /// Thread: call once, from main(). Signals: SIGINT and SIGTERM end a client command cleanly.
 int run(int argc, char** argv, const Commands& hooks);
 
-}  // namespace weir::cli
+} // namespace weir::cli

@@ -15,25 +15,25 @@
 namespace weir::server {
 
 struct ApiConfig {
-    std::string version;  ///< of weir, shown on /healthz
-    /// Names a Host header may carry beside 127.0.0.1, localhost and [::1]: "name" (with the server's port) or
-    /// "name:port".
+    std::string version; ///< of weir, shown on /healthz
+    /// Names a Host header may carry beside 127.0.0.1, localhost and [::1]: "name" (with the server's port)
+    /// or "name:port".
     std::vector<std::string> allowed_hosts;
 
     // Documented limits; a longer body is answered with 413.
-    std::size_t event_bytes_max = 1024 * 1024;       ///< one event
-    std::size_t batch_bytes_max = 8 * 1024 * 1024;   ///< a batch of events, an apply request
-    std::size_t command_bytes_max = 1024 * 1024 + 65536;  ///< run, pause, resume, cancel, retry
+    std::size_t event_bytes_max = 1024 * 1024;           ///< one event
+    std::size_t batch_bytes_max = 8 * 1024 * 1024;       ///< a batch of events, an apply request
+    std::size_t command_bytes_max = 1024 * 1024 + 65536; ///< run, pause, resume, cancel, retry
     std::size_t batch_events_max = 10'000;
     std::size_t target_bytes_max = 8 * 1024;
-    std::size_t log_bytes_max = 4 * 1024 * 1024;  ///< of a task's log, from its end
+    std::size_t log_bytes_max = 4 * 1024 * 1024; ///< of a task's log, from its end
 };
 
 /// Where the answers come from. All of it outlives the Api.
 struct ApiPorts {
     engine::Engine& engine;
     ledger::LedgerReader& reader;
-    flows::TaskReader* tasks = nullptr;  ///< nullptr: no backend here keeps tasks
+    flows::TaskReader* tasks = nullptr; ///< nullptr: no backend here keeps tasks
     const Authorizer& authorizer;
     const Clock& clock;
 };
@@ -41,11 +41,11 @@ struct ApiPorts {
 /// The HTTP API, without a network: a request in, a response out. Every route stands in one table
 /// (src/routes.cpp) with its method, role, query parameters and body limit.
 ///
-/// Checked before anything else, on every route: Host against the allow-list, Origin and Sec-Fetch-Site (a web
-/// page must not start pipelines), then the path (404), method (405 with Allow), query parameters (400), role
-/// (403), size (413). Errors are RFC 9457 problem+json: type, title, status, detail, and `problems` for apply.
-/// Listings give {"items": [...], "next": "...", "after": n}: `page=next` continues, `after=n` watches.
-/// Thread: handle() and admit() from any thread, several at once.
+/// Checked before anything else, on every route: Host against the allow-list, Origin and Sec-Fetch-Site (a
+/// web page must not start pipelines), then the path (404), method (405 with Allow), query parameters (400),
+/// role (403), size (413). Errors are RFC 9457 problem+json: type, title, status, detail, and `problems` for
+/// apply. Listings give {"items": [...], "next": "...", "after": n}: `page=next` continues, `after=n`
+/// watches. Thread: handle() and admit() from any thread, several at once.
 class Api {
   public:
     Api(ApiPorts ports, ApiConfig config);
@@ -68,4 +68,4 @@ class Api {
     std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace weir::server
+} // namespace weir::server

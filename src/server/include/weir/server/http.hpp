@@ -17,11 +17,11 @@ struct Header {
 
 /// A request as it came over the wire. Nothing in it has been decoded or trusted.
 struct Request {
-    std::string method;  ///< "GET", in upper case as sent
-    std::string target;  ///< path and query, percent-encoded: "/v1/runs?limit=10"
+    std::string method; ///< "GET", in upper case as sent
+    std::string target; ///< path and query, percent-encoded: "/v1/runs?limit=10"
     std::vector<Header> headers;
     std::string body;
-    std::string peer;    ///< address of the other side, for logs: "127.0.0.1:51734"
+    std::string peer; ///< address of the other side, for logs: "127.0.0.1:51734"
 
     /// The first field of that name, or nullptr.
     [[nodiscard]] const std::string* header(std::string_view name) const;
@@ -31,7 +31,7 @@ struct Request {
 
 struct Response {
     int status = 200;
-    std::vector<Header> headers;  ///< without Content-Length and Connection: the server sets those
+    std::vector<Header> headers; ///< without Content-Length and Connection: the server sets those
     std::string body;
 
     [[nodiscard]] const std::string* header(std::string_view name) const;
@@ -39,8 +39,8 @@ struct Response {
 
 /// What is decided about a request once its header is there and before its body is read.
 struct Admission {
-    std::size_t body_bytes_max = 0;   ///< a longer body is answered with 413
-    std::optional<Response> refusal;  ///< the answer; the body is not read and the connection ends
+    std::size_t body_bytes_max = 0;  ///< a longer body is answered with 413
+    std::optional<Response> refusal; ///< the answer; the body is not read and the connection ends
 };
 
 /// What answers requests.
@@ -54,4 +54,4 @@ struct Handler {
 /// True if two ASCII texts are equal without regard to case (header names, host names).
 [[nodiscard]] bool same_ignoring_case(std::string_view a, std::string_view b) noexcept;
 
-}  // namespace weir::server
+} // namespace weir::server

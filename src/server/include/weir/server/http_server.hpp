@@ -12,26 +12,28 @@ namespace weir::server {
 
 /// Documented limits of the HTTP server.
 struct HttpLimits {
-    std::size_t handler_threads = 8;      ///< requests worked on at once
-    std::size_t waiting_max = 256;        ///< requests waiting for a thread; then 503 with Retry-After
-    std::size_t connections_max = 512;    ///< open at once; one more is answered 503 and closed
-    std::size_t header_bytes_max = 16 * 1024;  ///< request line and header fields; then 431
-    Duration idle_timeout = std::chrono::seconds(75);    ///< between requests of a connection
-    Duration header_timeout = std::chrono::seconds(10);  ///< from a request's first byte to the end of its header
-    Duration body_timeout = std::chrono::seconds(60);    ///< for the body; then 408
-    Duration write_timeout = std::chrono::seconds(60);   ///< for the response
-    Duration drain_timeout = std::chrono::seconds(10);   ///< stop(): for what runs; then connections are cut
+    std::size_t handler_threads = 8;          ///< requests worked on at once
+    std::size_t waiting_max = 256;            ///< requests waiting for a thread; then 503 with Retry-After
+    std::size_t connections_max = 512;        ///< open at once; one more is answered 503 and closed
+    std::size_t header_bytes_max = 16 * 1024; ///< request line and header fields; then 431
+    Duration idle_timeout = std::chrono::seconds(75); ///< between requests of a connection
+    Duration header_timeout =
+        std::chrono::seconds(10); ///< from a request's first byte to the end of its header
+    Duration body_timeout = std::chrono::seconds(60);  ///< for the body; then 408
+    Duration write_timeout = std::chrono::seconds(60); ///< for the response
+    Duration drain_timeout = std::chrono::seconds(10); ///< stop(): for what runs; then connections are cut
 };
 
 /// An HTTP/1.1 server on a loopback address.
 /// Owner:  the application; no handler runs once stop() has returned.
-/// Thread: one I/O thread of its own, handlers on a bounded pool. stop() and port() from any thread but those.
-/// Errors: start() returns them; later ones end one connection and are counted in the log at debug level.
+/// Thread: one I/O thread of its own, handlers on a bounded pool. stop() and port() from any thread but
+/// those. Errors: start() returns them; later ones end one connection and are counted in the log at debug
+/// level.
 class HttpServer {
   public:
-    /// Listens and serves. Only loopback addresses ("127.0.0.1", "::1", "localhost") are taken: anything else is
-    /// `unsupported`, since tokens come with `weir serve`. Port 0 picks a free one. A port in use is `conflict`,
-    /// naming the port and what to do.
+    /// Listens and serves. Only loopback addresses ("127.0.0.1", "::1", "localhost") are taken: anything else
+    /// is `unsupported`, since tokens come with `weir serve`. Port 0 picks a free one. A port in use is
+    /// `conflict`, naming the port and what to do.
     static Result<std::unique_ptr<HttpServer>> start(const std::string& address, std::uint16_t port,
                                                      Handler handler, HttpLimits limits = {});
     ~HttpServer();
@@ -50,4 +52,4 @@ class HttpServer {
     std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace weir::server
+} // namespace weir::server

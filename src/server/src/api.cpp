@@ -1,0 +1,203 @@
+#include <weir/server/api.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include <weir/base/log.hpp>
+#include <weir/base/text.hpp>
+#include <weir/events/http_codec.hpp>
+
+#include "api_impl.hpp"
+
+namespace weir::server {
+namespace {
+
+std::vector<std::string_view> split(std::string_view text, char at) {
+    std::vector<std::string_view> parts;
+    while (true) {
+        const auto end = text.find(at);
+        parts.push_back(text.substr(0, end));
+        if (end == std::string_view::npos) return parts;
+        text.remove_prefix(end + 1);
+    }
+}
+
+/// One segment against its pattern. `value` gets what a placeholder stands for, still encoded.
+bool segment_fits(std::string_view pattern, std::string_view segment,
+                  std::optional<std::string_view>& value) {
+    value.reset();
+    if (!pattern.starts_with('{')) return pattern == segment;
+    if (segment.empty()) return false;
+    if (pattern == "{*}") {
+        value = segment;
+        return true;
+    }
+    const auto verb = pattern.substr(2);
+    const auto colon = std::min(segment.find(':'), segment.size());
+    if (segment.substr(colon) != verb || colon == 0) return false;
+    value = segment.substr(0, colon);
+    return true;
+}
+
+bool path_fits(std::string_view pattern, const Target& target, std::vector<std::string_view>& values) {
+    values.clear();
+    const auto parts = split(pattern.substr(1), '/');
+    if (parts.size() != target.segments.size()) return false;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        std::optional<std::string_view> value;
+        if (!segment_fits(parts[i], target.segments[i], value)) return false;
+        if (value) values.push_back(*value);
+    }
+    return true;
+}
+
+Response no_such_path(const Target& target) {
+    std::string path;
+    for (const auto& segment : target.segments)
+        path += "/" + segment;
+    std::vector<std::string_view> known;
+    for (const auto& route : routes())
+        known.push_back(route.pattern);
+    return problem(404, "no-such-route",
+                   "there is nothing at " + printable(path, 200) + did_you_mean(path, known));
+}
+
+Response unbuilt(const Route& route) {
+    return problem(501, "not-built-yet",
+                   std::string(route.method) + " " + std::string(route.pattern) + " is not built yet");
+}
+
+} // namespace
+
+/// What the checks found out about a request.
+struct Api::Impl::Checked {
+    const Route* route = nullptr;
+    Target target;
+    std::vector<std::string> values;
+    std::string principal;
+    std::size_t body_bytes_max = 0;
+};
+
+Api::Impl::Impl(ApiPorts given, ApiConfig given_config)
+    : ports(given), config(std::move(given_config)), guard(config.allowed_hosts) {}
+
+std::size_t Api::Impl::body_bytes_max(const Request& request, BodyKind kind) const {
+    switch (kind) {
+        case BodyKind::None: return 0;
+        case BodyKind::Command: return config.command_bytes_max;
+        case BodyKind::Apply: return config.batch_bytes_max;
+        case BodyKind::Event: break;
+    }
+    const auto* type = request.header("Content-Type");
+    const auto mode = events::http_mode_of(type == nullptr ? std::string_view() : std::string_view(*type));
+    return mode == events::HttpMode::Batch ? config.batch_bytes_max : config.event_bytes_max;
+}
+
+std::optional<Response> Api::Impl::check(const Request& request, Checked& checked) {
+    if (auto refusal = guard.check(request, port)) {
+        request_metrics.refused(refusal->status == 400 ? "malformed" : "host_or_origin");
+        return refusal;
+    }
+    if (request.target.size() > config.target_bytes_max) {
+        return problem(414, "target-too-long",
+                       "the request target is over " + std::to_string(config.target_bytes_max) + " bytes");
+    }
+    auto target = parse_target(request.target);
+    if (!target.ok()) return problem(target.error());
+    checked.target = std::move(*target);
+
+    const std::string_view method = request.method == "HEAD" ? std::string_view("GET") : request.method;
+    std::vector<std::string_view> values;
+    std::string allow;
+    for (const auto& route : routes()) {
+        std::vector<std::string_view> found;
+        if (!path_fits(route.pattern, checked.target, found)) continue;
+        allow += (allow.empty() ? "" : ", ") + std::string(route.method);
+        if (route.method == "GET") allow += ", HEAD";
+        if (route.method != method || checked.route != nullptr) continue;
+        checked.route = &route;
+        values = std::move(found);
+    }
+    if (allow.empty()) return no_such_path(checked.target);
+    if (checked.route == nullptr) {
+        auto response = problem(405, "method-not-allowed",
+                                printable(request.method, 20) + " is not possible here; possible: " + allow);
+        response.headers.push_back({"Allow", allow});
+        return response;
+    }
+    for (const auto value : values) {
+        auto decoded = percent_decode(value, "the path");
+        if (!decoded.ok()) return problem(decoded.error());
+        checked.values.push_back(std::move(*decoded));
+    }
+    const auto known = split(checked.route->query, ' ');
+    for (const auto& [name, _] : checked.target.query) {
+        if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+        return problem(
+            400, "unknown-parameter",
+            "this route has no query parameter \"" + printable(name, 64) + "\"" + did_you_mean(name, known));
+    }
+    auto principal = ports.authorizer.authorize(request, checked.route->role);
+    if (!principal.ok()) return problem(principal.error());
+    checked.principal = std::move(*principal);
+    if (checked.route->answer == nullptr) return unbuilt(*checked.route);
+    checked.body_bytes_max = body_bytes_max(request, checked.route->body);
+    return std::nullopt;
+}
+
+Admission Api::Impl::admit(const Request& head) {
+    Checked checked;
+    Admission admission;
+    admission.refusal = check(head, checked);
+    admission.body_bytes_max = checked.body_bytes_max;
+    return admission;
+}
+
+Response Api::Impl::handle(const Request& request) {
+    const auto began = ports.clock.steady_now();
+    Checked checked;
+    auto response = check(request, checked);
+    if (!response && request.body.size() > checked.body_bytes_max) {
+        response = problem(
+            413, "body-too-large",
+            "the body is over the limit of this route: " + std::to_string(checked.body_bytes_max) + " bytes");
+    }
+    if (!response) {
+        auto answer = (this->*checked.route->answer)(
+            Call{request, checked.target, std::move(checked.values), std::move(checked.principal)});
+        response = answer.ok() ? std::move(*answer) : problem(answer.error());
+    }
+    if (response->status >= 500) {
+        log::warn("a request failed", {{"method", request.method},
+                                       {"target", printable(request.target, 200)},
+                                       {"status", response->status},
+                                       {"peer", request.peer}});
+    }
+    const auto pattern = checked.route == nullptr ? std::string_view("none") : checked.route->pattern;
+    const auto method = checked.route == nullptr ? std::string_view("other") : checked.route->method;
+    request_metrics.answered(method, pattern, response->status, ports.clock.steady_now() - began);
+    return std::move(*response);
+}
+
+Api::Api(ApiPorts ports, ApiConfig config) : impl_(std::make_unique<Impl>(ports, std::move(config))) {}
+
+Api::~Api() = default;
+
+Response Api::handle(const Request& request) {
+    return impl_->handle(request);
+}
+
+Admission Api::admit(const Request& head) {
+    return impl_->admit(head);
+}
+
+Handler Api::handler() {
+    return {[this](const Request& head) { return admit(head); },
+            [this](const Request& request) { return handle(request); }};
+}
+
+void Api::bound_to(std::uint16_t port) {
+    impl_->port = port;
+}
+
+} // namespace weir::server
