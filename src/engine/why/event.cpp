@@ -92,13 +92,13 @@ Result<WhyVerdict> answer(Question& question) {
         if (state.seq <= question.event.seq) question.version = nullptr;
     }
     if (question.version == nullptr) return not_registered(question);
-    if (question.event.duplicate_of) return duplicate(question);
     if (question.event.echo)
         return question.verdict(
             "suppressed", "echo",
             question.event_text() +
                 " is a copy of weir's own event about the end of a run, come back over a bus; the "
                 "settlement itself was decided when it happened.");
+    if (question.event.duplicate_of) return duplicate(question);
     WEIR_ASSIGN(decided, from_decisions(question));
     if (decided) return *decided;
     WEIR_ASSIGN(held, from_held(question));
