@@ -117,10 +117,10 @@ TEST_CASE("equality crosses the kinds of numbers and nothing else") {
     CHECK_FALSE(nan.equals(nan));
     CHECK(json("{\"a\":[1,{\"b\":2}],\"c\":null}").equals(json("{\"c\":null,\"a\":[1.0,{\"b\":2}]}")));
     CHECK_FALSE(json("[1,2]").equals(json("[1]")));
-    CHECK(order(Value::integer(2), Value::real(2.5)) == std::partial_ordering::less);
-    CHECK(order(Value::string("b"), Value::string("a")) == std::partial_ordering::greater);
-    CHECK(order(Value::string("b"), Value::integer(1)) == std::partial_ordering::unordered);
-    CHECK(order(nan, nan) == std::partial_ordering::unordered);
+    CHECK((order(Value::integer(2), Value::real(2.5)) == std::partial_ordering::less));
+    CHECK((order(Value::string("b"), Value::string("a")) == std::partial_ordering::greater));
+    CHECK((order(Value::string("b"), Value::integer(1)) == std::partial_ordering::unordered));
+    CHECK((order(nan, nan) == std::partial_ordering::unordered));
 }
 
 TEST_CASE("canonical keys are equal exactly for equal values") {

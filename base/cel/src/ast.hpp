@@ -93,7 +93,10 @@ struct Signature {
 /// The signature of a name, or nullptr.
 const Signature* find_function(std::string_view name) noexcept;
 /// All names, for "did you mean".
-std::vector<std::string_view> function_names();
+std::vector<std::string_view> function_names(bool parse_json);
+
+/// Macros inside one another, at most: each needs a place for its variable while it runs.
+constexpr std::size_t locals_max = 16;
 
 /// One node of the tree that is evaluated.
 struct Node {

@@ -53,10 +53,10 @@ const Signature* find_function(std::string_view name) noexcept {
     return found == signatures.end() ? nullptr : found;
 }
 
-std::vector<std::string_view> function_names() {
+std::vector<std::string_view> function_names(bool parse_json) {
     std::vector<std::string_view> names{"has", "all", "exists", "exists_one", "map", "filter"};
     for (const auto& signature : signatures)
-        names.push_back(signature.name);
+        if (signature.function != Function::ParseJson || parse_json) names.push_back(signature.name);
     return names;
 }
 

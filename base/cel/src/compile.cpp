@@ -141,8 +141,8 @@ bool Resolver::resolve_call(Node& node) {
     }
     if (!options_.check) return true;
     if (!offered)
-        return fail(node,
-                    "unknown function " + printable(name, 80) + "()" + did_you_mean(name, function_names()));
+        return fail(node, "unknown function " + printable(name, 80) + "()" +
+                              did_you_mean(name, function_names(options_.parse_json)));
     if (!form)
         return fail(node,
                     std::string(name) + "() is written " +
@@ -169,8 +169,11 @@ bool Resolver::fold(Node& node) {
     Value scratch;
     const auto* const value = evaluator.run(node, scratch);
     if (value == nullptr) {
-        if (options_.check && status_.ok()) status_ = evaluator.error();
-        return !options_.check;
+        // A conversion that cannot succeed is a mistake; an index or divisor may stand where it is never
+        // reached.
+        if (!options_.check || node.op != Op::Call) return true;
+        if (status_.ok()) status_ = evaluator.error();
+        return false;
     }
     const Value folded = *value;
     node.op = Op::Literal;

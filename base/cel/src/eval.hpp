@@ -74,7 +74,7 @@ class Evaluator {
     const Program::Impl& program_;
     const Bindings& bindings_;
     std::uint64_t cost_left_;
-    std::array<const Value*, 16> locals_{};
+    std::array<const Value*, locals_max> locals_{};
     Failure failure_;
 };
 

@@ -46,7 +46,8 @@ Node* Parser::unexpected(std::string_view wanted) {
     std::string hint;
     if (found == "and") hint = "; \"and\" is written \"&&\"";
     if (found == "or") hint = "; \"or\" is written \"||\"";
-    if (found == "not") hint = "; \"not\" is written \"!\"";
+    if (std::string_view(impl_.text).substr(0, last_end_).ends_with("not"))
+        hint = "; \"not\" is written \"!\"";
     return fail(current_.begin,
                 "unexpected \"" + printable(found, 40) + "\", expected " + std::string(wanted) + hint);
 }
@@ -323,6 +324,12 @@ Node* Parser::macro(Node* range, const Lexeme& name) {
     if (variable.token != Token::Name || is_reserved(text_of(variable)))
         return unexpected("the name of a variable: " + form);
     if (!advance() || !expect(Token::Comma, "\",\": " + form)) return nullptr;
+    if (scopes_.size() >= std::min(impl_.limits.macros_max, locals_max)) {
+        if (status_.ok())
+            status_ = exhausted(place_in(impl_.text, name.begin) + ": more than " +
+                                std::to_string(scopes_.size()) + " macros inside one another");
+        return nullptr;
+    }
     scopes_.emplace_back(text_of(variable));
     impl_.locals = std::max(impl_.locals, scopes_.size());
     node->b = expression();

@@ -45,7 +45,7 @@ struct CompileOptions {
     /// JSON numbers may be int or double, so a trigger must say int() or double().
     bool refuse_untyped_arithmetic = false;
     /// Refuse what can only fail: operands of the wrong type where types are known, unknown functions,
-    /// malformed constant patterns, times and divisors. Without it they are errors of the evaluation, which
+    /// malformed constant patterns, times and numbers. Without it they are errors of the evaluation, which
     /// && and || may absorb (CEL's "parse only" evaluation).
     bool check = true;
     bool parse_json = false; ///< the function parseJson(string), for KFP conditions
