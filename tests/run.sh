@@ -113,7 +113,7 @@ if [ "$sanitize" = yes ]; then
     wanted=$(python3 tests/results.py targets "$build" $suites)
 fi
 # shellcheck disable=SC2086
-ninja -C "$build" $wanted || give_up 'the build failed'
+ninja -C "$build" -k 20 $wanted || give_up 'the build failed'
 [ "$build_only" = no ] || { say 'built'; exit 0; }
 
 # --- test
