@@ -15,17 +15,18 @@ namespace weir::ledger {
 struct StreamState {
     StreamNo no;
     std::string name;
-    std::string kind;         ///< "bus", "internal"
+    std::string kind; ///< "bus", "internal"
     std::string incarnation;
-    Position position;        ///< last one read; 0: none
+    Position position; ///< last one read; 0: none
     Instant time{};
     Digest digest{};
 };
 
 struct OpenTrigger {
-    TriggerVersionRow version;  ///< the current one
+    TriggerVersionRow version; ///< the current one
     TriggerState state = TriggerState::Active;
     std::string state_reason;
+    int failed_in_hour = 0; ///< failed decisions stored in the hour (since 1970) of log_time
 };
 struct OpenHeld {
     HeldEnterRow row;
@@ -34,13 +35,13 @@ struct OpenHeld {
 struct HeldEvent {
     Seq seq;
     Instant time;
-    std::string body;  ///< wire form
+    std::string body; ///< wire form
 };
 
 /// Everything the engine needs to go on where it stopped.
 struct Snapshot {
-    std::string instance;         ///< name of this weir, in the source of its events
-    std::string secret;           ///< 32 bytes, hashed into decision ids
+    std::string instance; ///< name of this weir, in the source of its events
+    std::string secret;   ///< 32 bytes, hashed into decision ids
     Seq next_seq;
     Instant log_time{};
     Epoch epoch;
@@ -48,27 +49,28 @@ struct Snapshot {
     RunNo next_run{1};
     TriggerNo next_trigger{1};
     std::vector<StreamState> streams;
-    std::vector<OpenTrigger> triggers;     ///< all that are not deleted
-    std::vector<FlowVersionRow> flows;     ///< current version of each flow that is not deleted
+    std::vector<OpenTrigger> triggers; ///< all that are not deleted
+    std::vector<FlowVersionRow> flows; ///< current version of each flow that is not deleted
     std::vector<OpenHeld> held;
     std::vector<HeldEvent> held_events;
-    std::vector<TimerSetRow> timers;       ///< open ones
-    std::vector<RunRow> runs;              ///< not settled, in order of no
+    std::vector<TimerSetRow> timers; ///< open ones
+    std::vector<RunRow> runs;        ///< not settled, in order of no
 };
 
 /// The one write port: decisions become true here.
 /// Owner:  the engine's shell; one process at a time has the ledger open for writing.
 /// Thread: open(), snapshot(), commit(), find_seen() from one thread at a time (the ledger's).
 /// Errors: returned. commit(): `conflict` when the epoch was taken by somebody else: the process must end.
-///         `unavailable` (disk full, I/O error, locked): nothing of the batch was written, and the same batch may
-///         be committed again. Anything else is a defect or a damaged file: stop.
+///         `unavailable` (disk full, I/O error, locked): nothing of the batch was written, and the same batch
+///         may be committed again. Anything else is a defect or a damaged file: stop.
 /// Time:   none is read; all times come in the records.
 /// Limits: a batch holds at most 10,000 inputs.
 class Ledger {
   public:
     virtual ~Ledger() = default;
 
-    /// Takes the log over: raises its epoch by one. Everything still open under an older epoch fails from now on.
+    /// Takes the log over: raises its epoch by one. Everything still open under an older epoch fails from now
+    /// on.
     virtual Result<Epoch> take_epoch() = 0;
     /// The number of a stream, registered on first sight with position 0.
     virtual Result<StreamState> register_stream(const std::string& name, const std::string& kind,
@@ -77,10 +79,12 @@ class Ledger {
     /// Writes all of the batch in one transaction, durable on return, if the log still has this epoch.
     virtual Status commit(const Batch& batch, Epoch epoch) = 0;
     /// The earliest committed input with this identity whose time lies within 7 days before `time`.
-    virtual Result<std::optional<Seen>> find_seen(std::string_view source, std::string_view id, Instant time) = 0;
-    /// Drops what is older than the limits; payloads pinned by held events and unsettled runs stay. Bounded work.
+    virtual Result<std::optional<Seen>> find_seen(std::string_view source, std::string_view id,
+                                                  Instant time) = 0;
+    /// Drops what is older than the limits; payloads pinned by held events and unsettled runs stay. Bounded
+    /// work.
     virtual Status retain(Instant payloads_before) = 0;
     virtual void close() = 0;
 };
 
-}  // namespace weir::ledger
+} // namespace weir::ledger

@@ -17,21 +17,26 @@ struct Page {
     std::string next;
 };
 
-/// What a listing shows. Every field left empty does not filter.
+/// What a listing shows. Every field left empty does not filter; one that the listing does not have is
+/// `invalid`: runs take trigger, flow, state, outcome; decisions trigger, state; events type, source, id;
+/// triggers trigger, state; flows flow; all take team, since, until (but triggers and flows), after, page,
+/// limit.
 struct Query {
-    std::string team;
-    std::string trigger;  ///< name
-    std::string flow;
-    std::string state;    ///< runs: state word; decisions: verdict word; triggers: state word
-    std::string outcome;  ///< runs
-    std::string type;     ///< events: exact or with `*`
-    std::string source;   ///< events: exact
-    std::string id;       ///< events: exact
-    std::optional<Instant> since;   ///< inclusive
-    std::optional<Instant> until;   ///< exclusive
-    std::optional<Seq> after;       ///< only rows whose seq is greater: for watching; then oldest first
-    std::string page;               ///< `next` of the page before
-    std::size_t limit = 100;        ///< 1 to 1000
+    std::string team;             ///< exact: events of no team (arrivals) are shown only without it
+    std::string trigger;          ///< "name" or "team/name"
+    std::string flow;             ///< "name" or "team/name"
+    std::string state;            ///< runs: state word; decisions: verdict word; triggers: state word
+    std::string outcome;          ///< runs
+    std::string type;             ///< events: exact or with `*`
+    std::string source;           ///< events: exact
+    std::string id;               ///< events: exact
+    std::optional<Instant> since; ///< inclusive: time of the input that made the row
+    std::optional<Instant> until; ///< exclusive
+    /// Only rows whose seq is greater: for watching; then oldest first. Runs count as of RunRow::changed,
+    /// triggers as of their newest version or state. Take head() before asking: it is the next `after`.
+    std::optional<Seq> after;
+    std::string page;        ///< `next` of the page before
+    std::size_t limit = 100; ///< 1 to 1000
 };
 
 struct HeldRow {
@@ -40,10 +45,10 @@ struct HeldRow {
 };
 
 struct TriggerRow {
-    TriggerVersionRow version;  ///< current one (or the last one of a deleted trigger)
+    TriggerVersionRow version; ///< current one (or the last one of a deleted trigger)
     TriggerState state = TriggerState::Active;
     std::string state_reason;
-    std::int64_t fired = 0;     ///< decisions with verdict fired
+    std::int64_t fired = 0; ///< decisions with verdict fired
     std::optional<Instant> next_slot;
 };
 
@@ -51,11 +56,10 @@ struct CountRow {
     std::int64_t inputs = 0, decisions = 0, runs = 0, held_open = 0, runs_unsettled = 0;
 };
 
-/// The reading side: what happened and why. Decides visibility (only committed rows, only the caller's teams).
-/// Owner:  whoever asks; readers never block the writer.
-/// Thread: every method from any thread (connections are pooled inside).
-/// Errors: `not_found` where one thing was asked for; `invalid` for a broken page token; `unavailable` when busy.
-/// Limits: a listing gives at most 1000 rows a page.
+/// The reading side: what happened and why. Decides visibility (only committed rows, only the caller's
+/// teams). Owner:  whoever asks; readers never block the writer. Thread: every method from any thread
+/// (connections are pooled inside). Errors: `not_found` where one thing was asked for; `invalid` for a broken
+/// page token; `unavailable` when busy. Limits: a listing gives at most 1000 rows a page.
 class LedgerReader {
   public:
     virtual ~LedgerReader() = default;
@@ -64,7 +68,9 @@ class LedgerReader {
     virtual Result<Page<DecisionRow>> decisions(const Query& query) = 0;
     /// Inputs of kind Arrival and Settlement.
     virtual Result<Page<InputRow>> events(const Query& query) = 0;
+    /// Deleted ones only when asked for by state "deleted".
     virtual Result<Page<TriggerRow>> triggers(const Query& query) = 0;
+    /// Current version of every flow that is not deleted.
     virtual Result<Page<FlowVersionRow>> flows(const Query& query) = 0;
     virtual Result<Page<AuditRow>> audits(const Query& query) = 0;
 
@@ -78,25 +84,29 @@ class LedgerReader {
     virtual Result<InputRow> input(Seq seq) = 0;
     /// Inputs with this event id, newest first; `source` empty: any. At most 100.
     virtual Result<std::vector<InputRow>> events_by_id(std::string_view id, std::string_view source) = 0;
-    /// All versions of a live or deleted trigger, oldest first; `name` within `team` (the live one if any, else the
-    /// one deleted last).
-    virtual Result<std::vector<TriggerVersionRow>> trigger_versions(std::string_view team, std::string_view name) = 0;
+    /// All versions of a live or deleted trigger, oldest first; `name` within `team` (the live one if any,
+    /// else the one deleted last).
+    virtual Result<std::vector<TriggerVersionRow>> trigger_versions(std::string_view team,
+                                                                    std::string_view name) = 0;
     virtual Result<std::vector<TriggerVersionRow>> trigger_versions(TriggerNo no) = 0;
     /// State changes of a trigger, oldest first.
     virtual Result<std::vector<TriggerStateRow>> trigger_states(TriggerNo no) = 0;
-    virtual Result<std::vector<FlowVersionRow>> flow_versions(std::string_view team, std::string_view flow) = 0;
+    virtual Result<std::vector<FlowVersionRow>> flow_versions(std::string_view team,
+                                                              std::string_view flow) = 0;
     virtual Result<std::vector<TimerSetRow>> open_timers(TriggerNo no) = 0;
 
     // Edges, each way, for why and lineage. Batches, so that a breadth-first search asks once a level.
     /// Decisions completed by or including these inputs.
-    virtual Result<std::vector<std::pair<Seq, DecisionNo>>> decisions_of_events(std::span<const Seq> events) = 0;
+    virtual Result<std::vector<std::pair<Seq, DecisionNo>>> decisions_of_events(
+        std::span<const Seq> events) = 0;
     virtual Result<std::vector<DecisionRow>> decisions_by_no(std::span<const DecisionNo> decisions) = 0;
     virtual Result<std::vector<RunRow>> runs_of_decisions(std::span<const DecisionNo> decisions) = 0;
     virtual Result<std::vector<RunRow>> runs_by_no(std::span<const RunNo> runs) = 0;
     /// Settlement inputs of these runs.
     virtual Result<std::vector<std::pair<RunNo, Seq>>> settlements_of_runs(std::span<const RunNo> runs) = 0;
     /// The run that a settlement input settled.
-    virtual Result<std::vector<std::pair<Seq, RunNo>>> runs_of_settlements(std::span<const Seq> settlements) = 0;
+    virtual Result<std::vector<std::pair<Seq, RunNo>>> runs_of_settlements(
+        std::span<const Seq> settlements) = 0;
     /// Input rows without their bodies.
     virtual Result<std::vector<InputRow>> inputs_by_seq(std::span<const Seq> seqs) = 0;
     struct ArtifactEdge {
@@ -119,6 +129,14 @@ class LedgerReader {
     virtual Result<CountRow> counts() = 0;
     /// The newest committed seq.
     virtual Result<Seq> head() = 0;
+
+    /// Gaps that were found, oldest first, at most 1000.
+    virtual Result<std::vector<GapRow>> gaps() { return unsupported("this reader does not list gaps"); }
+    /// Arrivals that met no pattern in the minutes of [from, until), at most 10,000 rows, oldest first.
+    virtual Result<std::vector<UncountedRow>> uncounted(Instant from, Instant until) {
+        (void)from, (void)until;
+        return unsupported("this reader does not list what was only counted");
+    }
 };
 
-}  // namespace weir::ledger
+} // namespace weir::ledger

@@ -23,39 +23,39 @@ using Epoch = Number<struct EpochTag>;
 
 /// Kinds of recorded inputs. One input = one row = one seq.
 enum class InputKind : std::uint8_t {
-    Arrival,     ///< an event from a bus
-    Settlement,  ///< a run's attempt ended: an arrival of the stream `internal`
-    RunFact,     ///< anything else learned about a run: accepted, refused, unknown...
+    Arrival,    ///< an event from a bus
+    Settlement, ///< a run's attempt ended: an arrival of the stream `internal`
+    RunFact,    ///< anything else learned about a run: accepted, refused, unknown...
     TimerFired,
-    Change,      ///< a trigger or flow was applied, deleted, paused, resumed
-    Command,     ///< a person asked for something: run, cancel, retry
+    Change,  ///< a trigger or flow was applied, deleted, paused, resumed
+    Command, ///< a person asked for something: run, cancel, retry
 };
 
 /// An identity already seen: the same source and id at an earlier place.
 struct Seen {
-    Seq seq;         ///< the earliest input with this identity in the window
-    Digest digest;   ///< its payload digest; another one means a conflicting duplicate
+    Seq seq;       ///< the earliest input with this identity in the window
+    Digest digest; ///< its payload digest; another one means a conflicting duplicate
 };
 
 struct InputRow {
     Seq seq;
     InputKind kind = InputKind::Arrival;
-    Instant time;              ///< never falls with seq
-    Duration late_by{0};       ///< how much older the arrival was than `time` says
+    Instant time;        ///< never falls with seq
+    Duration late_by{0}; ///< how much older the arrival was than `time` says
     // Arrival and Settlement: where and what. Settlement: stream `internal`, position = n of seq.
     StreamNo stream;
     Position position;
     std::string type;
     std::string source;
-    std::string id;            ///< the event's id
+    std::string id; ///< the event's id
     std::string subject;
-    std::string team;          ///< Settlement: team of the flow
+    std::string team; ///< Settlement: team of the flow
     std::optional<Seq> duplicate_of;
-    bool conflicting = false;  ///< duplicate with another digest
-    bool echo = false;         ///< a copy of our own completion event come back
+    bool conflicting = false; ///< duplicate with another digest
+    bool echo = false;        ///< a copy of our own completion event come back
     Digest digest{};
-    /// Arrival and Settlement: the event in wire form (events/wire_codec.hpp). Others: a JSON object that holds
-    /// everything needed to step the core again.
+    /// Arrival and Settlement: the event in wire form (events/wire_codec.hpp). Others: a JSON object that
+    /// holds everything needed to step the core again.
     std::string body;
 };
 
@@ -68,7 +68,7 @@ struct PositionRow {
 
 /// Arrivals that met no pattern: only counted.
 struct UncountedRow {
-    std::int64_t minute = 0;  ///< minutes since 1970, of the arrival time
+    std::int64_t minute = 0; ///< minutes since 1970, of the arrival time
     StreamNo stream;
     std::string type;
     std::string source;
@@ -87,39 +87,40 @@ struct IncludedRow {
 struct DecisionRow {
     DecisionNo no;
     DecisionId id;
-    Seq seq;                 ///< the completing input
-    int n = 0;               ///< which firing of that step and trigger
-    TriggerNo trigger;       ///< 0: a manual run
+    Seq seq;           ///< the completing input
+    int n = 0;         ///< which firing of that step and trigger
+    TriggerNo trigger; ///< 0: a manual run
     int version = 0;
     int semantics = 1;
     Verdict verdict = Verdict::Fired;
-    std::string reason;      ///< a stable word: "match", "slot", "overlap_skip", "queue_full", "depth", "key_failed"...
-    std::string detail;      ///< one sentence for a person; may quote values
+    std::string
+        reason; ///< a stable word: "match", "slot", "overlap_skip", "queue_full", "depth", "key_failed"...
+    std::string detail; ///< one sentence for a person; may quote values
     std::string occasion = "live";
-    std::string cause;       ///< readable form of what was hashed into the id
-    std::string key;         ///< canonical text of the join key; empty: none
-    std::string leaf;        ///< leaf the completing event filled
-    std::vector<IncludedRow> included;  ///< joins only: every event used, leaf order, the completing one too
-    std::vector<std::string> without;   ///< streams left out by source_grace
+    std::string cause;                 ///< readable form of what was hashed into the id
+    std::string key;                   ///< canonical text of the join key; empty: none
+    std::string leaf;                  ///< leaf the completing event filled
+    std::vector<IncludedRow> included; ///< joins only: every event used, leaf order, the completing one too
+    std::vector<std::string> without;  ///< streams left out by source_grace
     std::string team;
     Instant time;
 };
 
 struct HeldEnterRow {
     TriggerNo trigger;
-    int leaf = 0;            ///< index in the document
+    int leaf = 0; ///< index in the document
     std::string leaf_name;
-    std::string key;         ///< canonical text; empty: shared by all keys
-    Seq event;               ///< the held event
-    Seq in;                  ///< input at which it entered (= event)
-    Instant time;            ///< its arrival time
+    std::string key; ///< canonical text; empty: shared by all keys
+    Seq event;       ///< the held event
+    Seq in;          ///< input at which it entered (= event)
+    Instant time;    ///< its arrival time
 };
 struct HeldLeaveRow {
     TriggerNo trigger;
     int leaf = 0;
     Seq event;
     Seq out;
-    std::string why;         ///< consumed, superseded, expired, reset, updated, dropped
+    std::string why; ///< consumed, superseded, expired, reset, updated, dropped
     std::optional<DecisionNo> decision;
 };
 
@@ -128,11 +129,11 @@ enum class TimerKind : std::uint8_t { Slot, MaxAge };
 struct TimerSetRow {
     TriggerNo trigger;
     TimerKind kind = TimerKind::Slot;
-    std::string key;         ///< Slot: leaf name; MaxAge: run id
+    std::string key; ///< Slot: leaf name; MaxAge: run id
     Instant due;
     Seq set;
-    std::string tzdata;      ///< Slot: the tzdata version the instant was computed with
-    Instant previous{};      ///< Slot: the slot before this one (0: none)
+    std::string tzdata; ///< Slot: the tzdata version the instant was computed with
+    Instant previous{}; ///< Slot: the slot before this one (0: none)
 };
 struct TimerEndRow {
     TriggerNo trigger;
@@ -140,18 +141,18 @@ struct TimerEndRow {
     std::string key;
     Instant due;
     Seq end;
-    std::string why;         ///< fired, replaced, deleted
+    std::string why; ///< fired, replaced, deleted
 };
 
 /// States of a run's launch and life, one table in engine/core (run_states).
 enum class RunState : std::uint8_t {
-    Waiting,   ///< decided, held back: overlap queue, pause or breaker (`hold` says which)
-    Ready,     ///< to be sent when a place is free
-    Sent,      ///< a request may be open; durable before its first byte
-    Unknown,   ///< a request was open and its reply is lost: being looked for
-    Accepted,  ///< the backend has it
-    Running,   ///< the backend reports that it started
-    Settled,   ///< its newest attempt ended
+    Waiting,  ///< decided, held back: overlap queue, pause or breaker (`hold` says which)
+    Ready,    ///< to be sent when a place is free
+    Sent,     ///< a request may be open; durable before its first byte
+    Unknown,  ///< a request was open and its reply is lost: being looked for
+    Accepted, ///< the backend has it
+    Running,  ///< the backend reports that it started
+    Settled,  ///< its newest attempt ended
 };
 std::string_view to_string(RunState state) noexcept;
 std::optional<RunState> run_state_from(std::string_view word) noexcept;
@@ -160,7 +161,7 @@ struct EventRef {
     Seq seq;
     std::string source;
     std::string id;
-    std::string role;  ///< leaf name
+    std::string role; ///< leaf name
 };
 
 /// A run: IS the launch outbox. Everything but the fields of RunUpdateRow is written once.
@@ -169,8 +170,8 @@ struct RunRow {
     RunId id;
     DecisionNo decision;
     DecisionId decision_id;
-    TriggerNo trigger;          ///< 0: manual
-    std::string trigger_name;   ///< empty: manual
+    TriggerNo trigger;        ///< 0: manual
+    std::string trigger_name; ///< empty: manual
     int trigger_version = 0;
     std::string team;
     std::string flow_team;
@@ -180,29 +181,30 @@ struct RunRow {
     int depth = 0;              ///< causal depth: runs between the first outside event and this one
     std::string arguments_json; ///< given parameters, bound to declared types
     std::vector<EventRef> events;
-    std::string principal;      ///< manual runs: who
-    Instant created;            ///< the cause's time
+    std::string principal; ///< manual runs: who
+    Instant created;       ///< the cause's time
     Seq created_seq;
     RunState state = RunState::Ready;
-    std::string hold;           ///< Waiting: "overlap", "paused", "breaker"
+    std::string hold; ///< Waiting: "overlap", "paused", "breaker"
     // As of the newest update:
-    std::string flow_version;   ///< resolved when sent
+    std::string flow_version; ///< resolved when sent
     Epoch sent_epoch;
     Instant sent_deadline{};
     int looks = 0;
-    int attempt = 0;            ///< 0: none opened
+    int attempt = 0; ///< 0: none opened
     std::optional<flows::Outcome> outcome;
-    std::string reason;         ///< why refused, skipped, failed: one line
+    std::string reason; ///< why refused, skipped, failed: one line
     std::string outputs_json = "{}";
     Instant started_at{};
     Instant finished_at{};
     Instant cancel_requested{};
+    Seq changed; ///< newest input that changed it; filled in by the ledger, ignored in a Batch
 };
 
 /// What changed about a run, in full (small, and no half-merged states).
 struct RunUpdateRow {
     RunNo no;
-    Seq seq;                    ///< the input that changed it
+    Seq seq; ///< the input that changed it
     RunState state = RunState::Ready;
     std::string hold;
     std::string flow_version;
@@ -241,11 +243,11 @@ struct TriggerVersionRow {
     TriggerUid uid;
     std::string team;
     std::string name;
-    int group = 0;            ///< 0..63, hash of uid
+    int group = 0; ///< 0..63, hash of uid
     int version = 1;
     std::string hash;
-    std::string document_json;  ///< canonical document
-    std::string source_text;    ///< as applied
+    std::string document_json; ///< canonical document
+    std::string source_text;   ///< as applied
     Seq from;
     std::optional<Seq> to;
     std::string principal;
@@ -260,7 +262,7 @@ struct FlowVersionRow {
     flows::FlowVersion flow;
     Seq from;
     std::optional<Seq> to;
-    bool deleted = false;     ///< the flow was deleted at `from`
+    bool deleted = false; ///< the flow was deleted at `from`
     std::string principal;
 };
 
@@ -268,10 +270,11 @@ struct AuditRow {
     Seq seq;
     int n = 0;
     std::string principal;
-    std::string action;   ///< apply, delete, pause, resume, run, cancel, retry...
-    std::string target;   ///< "trigger ads/retrain", "run 0199..."
-    std::string reason;   ///< never empty
+    std::string action; ///< apply, delete, pause, resume, run, cancel, retry...
+    std::string target; ///< "trigger ads/retrain", "run 0199..."
+    std::string reason; ///< never empty
     Instant time;
+    std::string team; ///< empty in a Batch: taken from a target "KIND TEAM/NAME" or "run ID"
 };
 
 /// An event to publish on an outside bus (none with the embedded one).
@@ -279,7 +282,7 @@ struct OutgoingRow {
     Seq seq;
     int n = 0;
     std::string stream;
-    std::string body;  ///< wire form
+    std::string body; ///< wire form
 };
 
 struct GapRow {
@@ -292,8 +295,8 @@ struct GapRow {
 
 /// Everything one transaction writes. Order inside a list is order of happening.
 struct Batch {
-    Seq next_seq;      ///< the seq that the next input will get
-    Instant log_time;  ///< time of the last input; never falls
+    Seq next_seq;     ///< the seq that the next input will get
+    Instant log_time; ///< time of the last input; never falls
     std::vector<InputRow> inputs;
     std::vector<PositionRow> positions;
     std::vector<UncountedRow> uncounted;
@@ -318,4 +321,4 @@ struct Batch {
     }
 };
 
-}  // namespace weir::ledger
+} // namespace weir::ledger

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include <weir/base/result.hpp>
+#include <weir/ledger/ledger.hpp>
+#include <weir/ledger/reader.hpp>
+
+namespace weir::ledger {
+
+/// Where a ledger is and how it is opened.
+struct SqliteLedgerOptions {
+    /// The file, usually DATA/ledger.db. Beside it: ledger.db-wal, ledger.db-shm, and `lock`, which keeps a
+    /// second weir out of the folder. The folder must exist. All files are 0600.
+    std::string path;
+    /// Name of a registered SQLite VFS; empty: the machine's files. With a name there is no lock file, and
+    /// modes are the VFS's affair.
+    std::string vfs;
+    bool create = true;            ///< make an empty ledger if there is none
+    std::string instance = "weir"; ///< name of a ledger that is made; an existing one keeps its own
+    /// Where this ledger stands; empty: the machine's id and the folder. One that was made elsewhere is
+    /// moved().
+    std::string place;
+    int busy_ms = 5000;          ///< longest wait for another process's lock
+    std::size_t readers_max = 4; ///< connections for reading, opened when needed
+};
+
+/// What a ledger found elsewhere is taken to be.
+enum class Claim {
+    Moved, ///< the same weir at a new place: same secret, so the ids go on as they were
+    New,   ///< a copy beside the original: new secret, reading goes on at the heads given
+};
+
+/// The ledger in one SQLite file: the write port and the reading side.
+/// Owner:  the application.
+/// Thread: as Ledger says; reader(), checkpoint() and moved() from any thread.
+/// Errors: as there. After `unavailable` from commit() everything can be called again.
+/// Limits: names (types, sources, teams, leaves) are interned for ever; filters for duplicates take at most
+/// 64 MiB;
+///         the write-ahead log is written back by a commit when it passes 128 MiB and nobody called
+///         checkpoint().
+class SqliteLedger : public Ledger {
+  public:
+    /// The reading side, valid as long as the ledger.
+    [[nodiscard]] virtual LedgerReader& reader() = 0;
+    /// The ledger was made or last claimed at another place: nothing may be launched until claim().
+    [[nodiscard]] virtual bool moved() const = 0;
+    /// Settles a move. `New`: each stream named in `heads` goes on behind its head. Needs no epoch: call
+    /// before take_epoch(), from the writing thread.
+    virtual Status claim(Claim how, std::span<const PositionRow> heads = {}) = 0;
+    /// Writes the write-ahead log back into the file, as far as readers let it, beside running commits. Call
+    /// when idle. Returns the pages still to be written back.
+    virtual Result<std::int64_t> checkpoint() = 0;
+};
+
+/// Opens a ledger, bringing an older schema up to date in one transaction.
+/// Errors: `unsupported`: a postgres:// address, a newer schema; `not_found`: no file and not `create`, no
+/// folder;
+///         `conflict`: another weir has the folder (its process id is named); `invalid`: a file that is not
+///         ours; `denied`: not writable; `corrupt`: damaged; `unavailable`: disk full, I/O error. Nothing was
+///         changed then.
+Result<std::unique_ptr<SqliteLedger>> open_sqlite_ledger(const SqliteLedgerOptions& options);
+
+} // namespace weir::ledger

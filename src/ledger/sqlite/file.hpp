@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "schema/schema.hpp"
+#include "sqlite/connection.hpp"
+
+/// What makes an SQLite file a ledger.
+namespace weir::ledger::sqlite {
+
+/// "the PostgreSQL ledger is not built yet" for a postgres:// address.
+Status refuse_address(const std::string& path);
+
+/// What a file turned out to be; everything else is an error.
+enum class FileState { Empty, Ours };
+/// Reads the header and the schema's version. Errors: as open_sqlite_ledger().
+Result<FileState> examine(Connection& connection, int version_known);
+
+/// Sets up a connection for writing: WAL, durable commits, no automatic checkpoints below 128 MiB.
+Status prepare_for_writing(Connection& connection);
+/// The same for reading beside a writer.
+Status prepare_for_reading(Connection& connection);
+
+/// Brings the schema to the newest version of `table` in one transaction; `fresh(connection)` fills in what a
+/// new file needs, inside it.
+Status migrate(Connection& connection, std::span<const schema::Migration> table,
+               Status (*fresh)(Connection& connection, const void* context), const void* context);
+
+/// Makes the file with mode 0600 if there is none: SQLite gives its other files the same mode.
+Status make_private_file(const std::string& path);
+
+} // namespace weir::ledger::sqlite
