@@ -55,7 +55,9 @@ Value converted(const char* function, const std::string& text) {
 
 /// A typed value of the case file; nothing for kinds that only extensions have.
 std::optional<Value> read(const json& typed) {
-    const auto& [kind, content] = *typed.items().begin();
+    const auto member = typed.begin();
+    const std::string& kind = member.key();
+    const json& content = member.value();
     if (kind == "null") return Value::null();
     if (kind == "bool") return Value::boolean(content.get<bool>());
     if (kind == "int") return Value::integer(whole<std::int64_t>(content));
