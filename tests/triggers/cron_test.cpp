@@ -4,6 +4,9 @@
 #include <vector>
 
 #include <support/catch.hpp>
+#include <weir/triggers/reference.hpp>
+
+#include "random.hpp"
 
 using namespace weir;
 using namespace weir::triggers;
@@ -183,4 +186,59 @@ TEST_CASE("the version of the zone data is known or said to be unknown") {
     const auto version = tzdata_version();
     INFO(version);
     CHECK_FALSE(version.empty());
+}
+
+namespace {
+
+std::string random_field(test::Random& random, int lowest, int highest, int stars) {
+    if (random.chance(stars))
+        return random.chance(80) ? "*" : "*/" + std::to_string(1 + random.below(highest / 2));
+    std::string out;
+    for (int parts = 1 + random.below(3); parts > 0; --parts) {
+        const int low = lowest + random.below(highest - lowest + 1);
+        out += (out.empty() ? "" : ",") + std::to_string(low);
+        if (random.chance(30)) out += "-" + std::to_string(low + random.below(highest - low + 1));
+    }
+    return out;
+}
+
+} // namespace
+
+TEST_CASE("a schedule is what stepping minute by minute finds, around the days when clocks are moved") {
+    struct Span {
+        const char* zone;
+        const char* from;
+        const char* until;
+    };
+    // Two or three days each with a gap, an overlap, half an hour of either, at midnight, or a whole day
+    // missing.
+    static constexpr Span spans[] = {{"Europe/Zurich", "2026-03-28T00:00:00Z", "2026-03-30T12:00:00Z"},
+                                     {"Europe/Zurich", "2026-10-24T00:00:00Z", "2026-10-26T12:00:00Z"},
+                                     {"America/New_York", "2026-10-31T00:00:00Z", "2026-11-02T12:00:00Z"},
+                                     {"Australia/Lord_Howe", "2026-10-02T12:00:00Z", "2026-10-04T12:00:00Z"},
+                                     {"Australia/Lord_Howe", "2026-04-03T12:00:00Z", "2026-04-05T12:00:00Z"},
+                                     {"America/Sao_Paulo", "2018-11-03T00:00:00Z", "2018-11-05T12:00:00Z"},
+                                     {"America/Sao_Paulo", "2018-02-17T00:00:00Z", "2018-02-19T12:00:00Z"},
+                                     {"Pacific/Apia", "2011-12-28T12:00:00Z", "2012-01-01T12:00:00Z"},
+                                     {"Asia/Kathmandu", "2026-02-27T12:00:00Z", "2026-03-02T00:00:00Z"}};
+    for (int seed = 0; seed < test::seeds(90, 5'000); ++seed) {
+        test::Random random(static_cast<std::uint64_t>(seed));
+        const auto& span = spans[static_cast<std::size_t>(seed) % std::size(spans)];
+        const bool near = random.chance(60); // more often at the hours where something happens
+        const auto hours = near ? random.pick({"0", "1", "2", "3", "1,2", "2-3", "0,2,23"})
+                                : random_field(random, 0, 23, 40);
+        const auto cron = random_field(random, 0, 59, 25) + " " + hours + " " +
+                          random_field(random, 1, 31, 70) + " * " + random_field(random, 0, 6, 70);
+        const auto s = schedule(cron, span.zone);
+        std::vector<Instant> forward, backward;
+        for (auto slot = s.next(at(span.from)); slot && *slot <= at(span.until); slot = s.next(*slot))
+            forward.push_back(*slot);
+        for (auto slot = s.previous(at(span.until) + Duration(1)); slot && *slot > at(span.from);
+             slot = s.previous(*slot))
+            backward.insert(backward.begin(), *slot);
+        INFO("seed " << seed << ": " << cron << " in " << span.zone);
+        const auto expected = reference::slots(cron, span.zone, at(span.from), at(span.until));
+        REQUIRE(forward == expected);
+        REQUIRE(backward == expected);
+    }
 }

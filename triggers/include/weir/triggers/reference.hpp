@@ -43,11 +43,12 @@ class JoinModel {
         Seq seq;
         Instant time;
         std::vector<LeafHit> hits;
-        std::vector<std::string> fired; ///< the keys that fired with it, in order
+        std::vector<std::string> fired; ///< the keys that fired with it
     };
-    [[nodiscard]] std::optional<std::pair<Seq, Instant>> newest(int leaf, const std::string& key) const;
-    [[nodiscard]] bool keyed(int leaf) const;
-    [[nodiscard]] bool keeps(int leaf) const;
+    [[nodiscard]] bool shared(std::size_t leaf) const { return when_.leaves[leaf].keep && !when_.keys[leaf]; }
+    [[nodiscard]] std::optional<HeldEnter> newest(std::size_t leaf, const std::string& key,
+                                                  Instant now) const;
+    [[nodiscard]] std::vector<std::string> keys() const;
 
     When when_;
     std::vector<Offer> offers_;
