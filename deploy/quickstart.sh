@@ -11,7 +11,7 @@ two files land in a watched folder and follows the chain of flows they set off (
 seconds. Without root rights it prints the line that installs what is missing, and stops.
 
   --keep        leave weir running afterwards, and say how to stop it
-  --port N      port of the HTTP API on 127.0.0.1 (default 9347)
+  --port N      port of the HTTP API on 127.0.0.1 (default 9347; 0: any free one)
   --weir PATH   use this program: install and build nothing
 TEXT
 }
@@ -90,9 +90,9 @@ fi
 # --- a data folder of its own, and weir on it
 work=$(mktemp -d "${TMPDIR:-/tmp}/weir-quickstart.XXXXXX")
 mkdir "$work/inbox"
-export WEIR_SERVER="http://127.0.0.1:$port"
-say "starting weir dev on $WEIR_SERVER, data in $work/data"
-"$weir" dev --data "$work/data" --port "$port" --folder "inbox=$work/inbox" >"$work/weir.log" 2>&1 </dev/null &
+say "starting weir dev on port $port, data in $work/data"
+"$weir" dev --data "$work/data" --port "$port" --folder "inbox=$work/inbox" --on-ready "$work/ready" \
+    >"$work/weir.log" 2>&1 </dev/null &
 weir_pid=$!
 
 # Ends what this script started; with --keep only if something went wrong before the end.
@@ -117,15 +117,17 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 ticks=0
-until "$weir" triggers --json >/dev/null 2>&1; do
+until [ -s "$work/ready" ]; do
     kill -0 "$weir_pid" 2>/dev/null || { echo 'weir ended before it was ready.' >&2; exit 1; }
     ticks=$((ticks + 1))
     [ "$ticks" -le 300 ] || { echo 'weir was not ready within 30 s.' >&2; exit 1; }
     sleep 0.1
 done
+WEIR_SERVER=$(cat "$work/ready")
+export WEIR_SERVER
 
-say 'weir apply flows/examples/flows.yaml flows/examples/triggers.yaml'
-"$weir" apply flows/examples/flows.yaml flows/examples/triggers.yaml
+say 'weir apply flows/examples'
+"$weir" apply flows/examples
 
 # --- the main job: two files land; the second has an amount that is no number
 say "two files of sales land in $work/inbox"
