@@ -318,6 +318,9 @@ void Interpreter::abort(Outcome outcome, std::string reason) {
     settle();
 }
 
+bool Interpreter::aborted() const {
+    return aborted_;
+}
 bool Interpreter::finished() const {
     return finished_;
 }

@@ -97,6 +97,7 @@ class Interpreter {
     /// by the caller and reported as it ends.
     void abort(Outcome outcome, std::string reason);
 
+    [[nodiscard]] bool aborted() const;
     [[nodiscard]] bool finished() const;
     /// Of a finished run.
     [[nodiscard]] Outcome outcome() const;

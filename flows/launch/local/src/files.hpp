@@ -1,0 +1,28 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <weir/base/result.hpp>
+
+namespace weir::flows::local {
+
+/// Writes a file so that it is there whole or not at all, also after a power cut: temporary file beside it,
+/// fsync, rename, fsync of the folder. `unavailable` names the file and the reason (a full disk).
+Status write_durably(const std::filesystem::path& path, std::string_view bytes);
+/// Writes a file without fsync: what can be made again.
+Status write_plain(const std::filesystem::path& path, std::string_view bytes);
+/// fsync of a folder: what was renamed into it stays.
+Status sync_folder(const std::filesystem::path& path);
+/// `not_found` if it is not there, `exhausted` past `bytes_max`.
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max);
+/// At most `bytes_max` from the file's end, beginning with a whole line if it was cut. Empty if it is not
+/// there.
+std::string read_tail(const std::filesystem::path& path, std::size_t bytes_max);
+Status make_folders(const std::filesystem::path& path);
+/// The last line with something in it, made printable; empty if there is none.
+std::string last_line(std::string_view text);
+
+} // namespace weir::flows::local
