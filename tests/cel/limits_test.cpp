@@ -121,3 +121,94 @@ TEST_CASE("what payloads say reaches messages only in printable form") {
     CHECK(message.find('\x1b') == std::string::npos);
     CHECK(message.size() < 300);
 }
+
+TEST_CASE("any text is refused or evaluated, and explained, without harm") {
+    static constexpr const char* pieces[] = {"event",
+                                             ".data",
+                                             ".rows",
+                                             "x",
+                                             "7",
+                                             "-",
+                                             "1.5",
+                                             "2u",
+                                             "'a'",
+                                             "b'\\xff'",
+                                             "\"\\u00fc\"",
+                                             "(",
+                                             ")",
+                                             "[",
+                                             "]",
+                                             "{",
+                                             "}",
+                                             ",",
+                                             ":",
+                                             "?",
+                                             "&&",
+                                             "||",
+                                             "!",
+                                             "==",
+                                             "!=",
+                                             "<",
+                                             ">=",
+                                             "+",
+                                             "*",
+                                             "/",
+                                             "%",
+                                             " in ",
+                                             "has(",
+                                             "size(",
+                                             ".map(i, ",
+                                             ".all(i, ",
+                                             "i",
+                                             "true",
+                                             "false",
+                                             "null",
+                                             "int(",
+                                             "timestamp('2026-01-01T00:00:00Z')",
+                                             ".getHours(",
+                                             "duration('1h')",
+                                             ".matches('a+')",
+                                             ".startsWith(",
+                                             "[0]",
+                                             "['k']",
+                                             "r'\\'",
+                                             "\x01",
+                                             "\xc3",
+                                             "//",
+                                             "\n",
+                                             "google.protobuf.Timestamp",
+                                             "`a-b`",
+                                             "9223372036854775807",
+                                             "1e300",
+                                             "type(",
+                                             "string(",
+                                             "0x",
+                                             "'''",
+                                             ".filter(i, ",
+                                             ".exists_one(i, "};
+    const auto all = bindings();
+    std::uint32_t state = 2026;
+    const auto roll = [&state](std::size_t sides) {
+        state = state * 1664525U + 1013904223U;
+        return (state >> 8) % sides;
+    };
+    std::size_t compiled = 0, evaluated = 0;
+    for (int round = 0; round < 60'000; ++round) {
+        std::string text;
+        for (auto count = roll(8) + 1; count > 0; --count)
+            text += pieces[roll(std::size(pieces))];
+        CompileOptions how = options();
+        how.check = roll(2) == 0;
+        how.refuse_untyped_arithmetic = roll(4) == 0;
+        how.any_variable = roll(2) == 0;
+        const auto program = Program::compile(text, how);
+        if (!program.ok()) continue;
+        ++compiled;
+        if (program->evaluate(all).ok()) ++evaluated;
+        static_cast<void>(program->explain(all));
+        static_cast<void>(program->necessary());
+        static_cast<void>(program->paths());
+    }
+    CHECK(compiled > 1'000);
+    CHECK(evaluated > 500);
+}

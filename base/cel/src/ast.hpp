@@ -104,7 +104,8 @@ struct Node {
     Function function = Function::Unknown;
     bool receiver = false; ///< Call: written a.function()
     bool absolute = false; ///< Name: written with a leading dot
-    std::uint16_t slot = 0;
+    std::uint16_t slot =
+        0; ///< Variable, Local and macros: where its value is; Matches: its pattern, from 1; 0: none
     std::uint16_t height = 1;
     std::uint32_t begin = 0; ///< source text
     std::uint32_t end = 0;
@@ -113,15 +114,17 @@ struct Node {
     Node* b = nullptr;
     Node* c = nullptr;
     std::vector<Node*> items;
-    Value value;                           ///< Literal; Select, Has: the field; Name, Call: the name
-    std::shared_ptr<const re2::RE2> regex; ///< Matches with a constant pattern
+    Value value; ///< Literal; Select, Has: the field; Name, Call: the name
 };
 
 struct Program::Impl {
     std::string text;
     Limits limits;
-    std::deque<Node> nodes;
+    /// While compiling: where nodes are made; addresses are stable. Afterwards gone.
+    std::unique_ptr<std::deque<Node>> arena = std::make_unique<std::deque<Node>>();
+    std::vector<Node> nodes; ///< the finished tree, one piece of memory
     Node* root = nullptr;
+    std::vector<std::shared_ptr<const re2::RE2>> patterns; ///< of matches() with a constant pattern
     std::vector<std::string> variables;
     std::size_t locals = 0; ///< slots that nested macros need
 };

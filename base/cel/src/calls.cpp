@@ -148,8 +148,8 @@ const Value* Evaluator::matching(const Node& node, const Value& text, const Valu
         return no_overload(node, text, pattern);
     if (!charge(node, text.as_string().size())) return nullptr;
     const auto input = re2::StringPiece(text.as_string().data(), text.as_string().size());
-    if (node.regex != nullptr) {
-        scratch = Value::boolean(re2::RE2::PartialMatch(input, *node.regex));
+    if (node.slot != 0) {
+        scratch = Value::boolean(re2::RE2::PartialMatch(input, *program_.patterns[node.slot - 1U]));
         return &scratch;
     }
     if (!charge(node, pattern_cost_bytes + pattern.as_string().size() * 64)) return nullptr;

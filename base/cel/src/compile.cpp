@@ -58,6 +58,34 @@ bool foldable(const Node& node) {
            std::all_of(node.items.begin(), node.items.end(), constant);
 }
 
+std::size_t count(const Node& node) {
+    std::size_t total = 1;
+    for (const auto* child : {node.a, node.b, node.c})
+        if (child != nullptr) total += count(*child);
+    for (const auto* child : node.items)
+        total += count(*child);
+    return total;
+}
+
+/// Moves a node and all below it to the end of `out`, which has room for them.
+Node* place(Node& node, std::vector<Node>& out) {
+    Node& placed = out.emplace_back(std::move(node));
+    for (auto** child : {&placed.a, &placed.b, &placed.c})
+        if (*child != nullptr) *child = place(**child, out);
+    placed.items.shrink_to_fit();
+    for (auto*& child : placed.items)
+        child = place(*child, out);
+    return &placed;
+}
+
+/// Many programs are kept and few are compiled: what is kept is small and lies together.
+void compact(Program::Impl& program) {
+    program.nodes.reserve(count(*program.root));
+    program.root = place(*program.root, program.nodes);
+    program.arena.reset();
+    program.variables.shrink_to_fit();
+}
+
 } // namespace
 
 bool Resolver::fail(const Node& node, const std::string& what) {
@@ -188,7 +216,8 @@ bool Resolver::fold_pattern(Node& node) {
     if (pattern.op != Op::Literal || !pattern.value.is_string()) return true;
     auto compiled = compile_pattern(pattern.value.as_string(), options_.limits);
     if (compiled.ok()) {
-        node.regex = std::move(*compiled);
+        program_.patterns.push_back(std::move(*compiled));
+        node.slot = static_cast<std::uint16_t>(program_.patterns.size());
         return true;
     }
     return !options_.check || fail(pattern, compiled.error().message);
@@ -209,6 +238,7 @@ Result<Program> Program::compile(std::string_view text, const CompileOptions& op
     if (options.check || options.refuse_untyped_arithmetic)
         WEIR_TRY(Checker(*impl, options).check(*impl->root));
     WEIR_TRY(resolver.fold());
+    compact(*impl);
     return Program(std::move(impl));
 }
 

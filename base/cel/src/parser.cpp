@@ -74,7 +74,7 @@ bool Parser::expect(Token token, std::string_view what) {
 }
 
 Node* Parser::make(Op op, std::size_t begin) {
-    auto& node = impl_.nodes.emplace_back();
+    auto& node = impl_.arena->emplace_back();
     node.op = op;
     node.begin = node.at = static_cast<std::uint32_t>(begin);
     return &node;
