@@ -89,8 +89,8 @@ std::string describe(const Event& event) {
            json(event.data).dump(-1, ' ', true, json::error_handler_t::replace);
 }
 
-/// JSON is compared by value. Whether bytes are text is the receiver's reading of their type, so those are compared
-/// as bytes; no data is not empty data.
+/// JSON is compared by value. Whether bytes are text is the receiver's reading of their type, so those are
+/// compared as bytes; no data is not empty data.
 bool same_data(const json& expected, const Event& event) {
     if (expected.contains("none")) return event.data_kind == DataKind::None;
     if (expected.contains("json"))
