@@ -53,6 +53,8 @@ class CompiledTrigger {
 
     /// The leaf's `where` (true if it has none). An error means "no match", and `why` shows it.
     [[nodiscard]] Result<bool> where(int leaf, EventView& event) const;
+    /// where(), with every error as false: what runs on each candidate.
+    [[nodiscard]] bool where_holds(int leaf, EventView& event) const;
     [[nodiscard]] cel::Explanation explain_where(int leaf, EventView& event) const;
     /// What an index can know of the leaf's `where`; no alternatives if there is none. Compiles, keeps
     /// nothing.
@@ -62,8 +64,9 @@ class CompiledTrigger {
     /// The leaf's join key as canonical_key() text. An error (null, missing, failing) is a recorded failure.
     [[nodiscard]] Result<std::string> key(int leaf, EventView& event) const;
 
-    /// The launch parameters, in document order. `used` has one entry for each leaf, `completing` is the
-    /// event that made the firing. The error names the parameter; it is a recorded failure.
+    /// The launch parameters, in document order. Values may borrow from the events: use them while those
+    /// live. `used` has one entry for each leaf, `completing` is the event that made the firing. The error
+    /// names the parameter; it is a recorded failure.
     [[nodiscard]] Result<std::vector<Argument>> arguments(std::span<const Used> used,
                                                           EventView& completing) const;
 

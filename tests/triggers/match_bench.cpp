@@ -1,0 +1,138 @@
+// Measures the matcher alone on the workload of a rules file and an events file (one JSON object a line):
+//   triggers-bench RULES EVENTS [ROUNDS] [--document]
+// rules: {"id", "expr"}; events: {"id", "type", "source", "data"}. With --document each rule goes through the
+// document reader and the checker first, as `apply` does. Prints one JSON object. It measures and asserts
+// nothing.
+
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <weir/base/clock.hpp>
+#include <weir/triggers/join.hpp>
+#include <weir/triggers/matcher.hpp>
+
+using namespace weir;
+using namespace weir::triggers;
+
+namespace {
+
+Trigger trigger_of(const nlohmann::json& rule) {
+    Trigger trigger;
+    trigger.name = "rule-" + std::to_string(rule.at("id").get<int>());
+    trigger.team = "bench";
+    Leaf leaf;
+    leaf.name = "event";
+    leaf.pattern = EventPattern{"*", {}, {}};
+    leaf.where = Expression{rule.at("expr").get<std::string>(), {}};
+    trigger.when.leaves.push_back(leaf);
+    trigger.when.keys.resize(1);
+    trigger.launch.flow = "flow";
+    return trigger;
+}
+
+std::string document_of(const nlohmann::json& rule) {
+    const nlohmann::json document{{"trigger", "rule-" + std::to_string(rule.at("id").get<int>())},
+                                  {"when", {{"event", "*"}, {"where", rule.at("expr")}}},
+                                  {"launch", {{"flow", "flow"}}}};
+    return document.dump();
+}
+
+long peak_kib() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    if (argc < 3) {
+        std::fprintf(stderr, "usage: triggers-bench RULES EVENTS [ROUNDS] [--document]\n");
+        return 2;
+    }
+    const int rounds = argc > 3 ? std::atoi(argv[3]) : 5;
+    const bool documents = argc > 4 && std::string(argv[4]) == "--document";
+    const SystemClock clock;
+    const auto seconds_since = [&](SteadyInstant start) {
+        return std::chrono::duration<double>(clock.steady_now() - start).count();
+    };
+
+    std::vector<nlohmann::json> rules;
+    std::ifstream rules_file(argv[1]);
+    for (std::string line; std::getline(rules_file, line);)
+        rules.push_back(nlohmann::json::parse(line));
+    std::vector<events::Event> events;
+    std::ifstream events_file(argv[2]);
+    for (std::string line; std::getline(events_file, line);) {
+        const auto json = nlohmann::json::parse(line);
+        events::Event event;
+        event.id = json.at("id");
+        event.type = json.at("type");
+        event.source = json.at("source");
+        event.data = json.at("data").dump();
+        event.data_kind = events::DataKind::Json;
+        events.push_back(std::move(event));
+    }
+
+    Matcher matcher;
+    const auto kib_before = peak_kib();
+    const auto adding = clock.steady_now();
+    for (const auto& rule : rules) {
+        auto trigger = trigger_of(rule);
+        if (documents) {
+            Problems problems;
+            auto read = read_triggers(document_of(rule), "rule", problems);
+            if (read.empty() || compile(read.front(), problems) == nullptr) {
+                std::fprintf(stderr, "%s\n", problems.front().to_string().c_str());
+                return 1;
+            }
+            trigger = std::move(read.front());
+        }
+        matcher.add(rule.at("id").get<std::int64_t>(), CompiledTrigger::stored(std::move(trigger)));
+    }
+    const auto add_seconds = seconds_since(adding);
+    const auto kib_added = peak_kib() - kib_before;
+
+    std::vector<EventView> views;
+    views.reserve(events.size());
+    const auto parsing = clock.steady_now();
+    for (const auto& event : events)
+        views.emplace_back(event).value();
+    const auto parse_seconds = seconds_since(parsing);
+
+    std::uint64_t hits = 0;
+    double best = 0;
+    Matcher::Match match;
+    const auto evaluated_before = matcher.evaluations();
+    for (int round = 0; round < rounds; ++round) {
+        hits = 0;
+        const auto start = clock.steady_now();
+        for (auto& view : views) {
+            matcher.match(view, match);
+            hits += match.hits.size();
+        }
+        best = std::max(best, static_cast<double>(views.size()) / seconds_since(start));
+    }
+    const nlohmann::json out{
+        {"triggers", rules.size()},
+        {"events", events.size()},
+        {"rounds", rounds},
+        {"add_seconds", add_seconds},
+        {"parse_per_second", static_cast<double>(events.size()) / parse_seconds},
+        {"match_per_second", best},
+        {"hits_per_event", static_cast<double>(hits) / static_cast<double>(events.size())},
+        {"evaluations_per_event", static_cast<double>(matcher.evaluations() - evaluated_before) / rounds /
+                                      static_cast<double>(events.size())},
+        {"index_bytes_per_trigger", matcher.index_bytes() / std::max<std::size_t>(rules.size(), 1)},
+        {"resident_bytes_per_trigger",
+         kib_added * 1024 / static_cast<long>(std::max<std::size_t>(rules.size(), 1))}};
+    std::puts(out.dump().c_str());
+    return 0;
+}

@@ -1,0 +1,196 @@
+#include <weir/triggers/matcher.hpp>
+
+#include <string>
+
+#include <weir/triggers/reference.hpp>
+
+#include "build.hpp"
+#include "random.hpp"
+
+using namespace weir;
+using namespace weir::triggers;
+using namespace weir::test;
+
+namespace {
+
+std::string told(const Matcher::Match& match) {
+    std::string out = match.pattern_met ? "met" : "unmet";
+    for (const auto& hit : match.hits)
+        out += " " + std::to_string(hit.trigger) + "." + std::to_string(hit.leaf);
+    return out;
+}
+
+std::string match(Matcher& matcher, const events::Event& event) {
+    EventView view(event);
+    return told(matcher.match(view));
+}
+
+std::string literal(Random& random) {
+    return random.pick<std::string>({"\"a\"", "\"ab\"", "\"abc\"", "1", "2", "3", "2.5", "true"});
+}
+
+std::string clause(Random& random, int depth) {
+    const auto path = "event.data." + random.pick<std::string>({"x", "y", "z.q"});
+    switch (random.below(depth > 0 ? 14 : 10)) {
+        case 0: return path + " == " + literal(random);
+        case 1: return literal(random) + " == " + path;
+        case 2: return path + " in [" + literal(random) + ", " + literal(random) + "]";
+        case 3: return path + ".startsWith(\"" + random.pick<std::string>({"", "a", "ab", "b"}) + "\")";
+        case 4:
+            return path + random.pick<std::string>({" < ", " <= ", " > ", " >= "}) +
+                   std::to_string(random.below(4));
+        case 5: return "event.type == \"" + random.pick<std::string>({"t.a", "t.b"}) + "\"";
+        case 6: return "event.subject.startsWith(\"" + random.pick<std::string>({"s", "su"}) + "\")";
+        case 7:
+            return path + " >= " + std::to_string(random.below(3)) + " && " + path + " < " +
+                   std::to_string(random.below(5));
+        case 8: return "has(" + path + ")";
+        case 9: return path + " != " + literal(random);
+        case 10: return "!(" + clause(random, depth - 1) + ")";
+        case 11: return "(" + clause(random, depth - 1) + " || " + clause(random, depth - 1) + ")";
+        case 12: return "(" + clause(random, depth - 1) + " && " + clause(random, depth - 1) + ")";
+        default:
+            return "(" + clause(random, depth - 1) + " ? " + clause(random, depth - 1) + " : " +
+                   clause(random, depth - 1) + ")";
+    }
+}
+
+std::string leaf(Random& random) {
+    if (random.chance(15))
+        return "{finish: " + random.pick<std::string>({"f", "'f*'", "g", "'*'", "other/f"}) +
+               ", outcome: " + random.pick<std::string>({"failed", "[failed, lost]", "succeeded"}) +
+               (random.chance(30) ? ", where: 'run.id == \"r\"'" : "") + "}";
+    if (random.chance(5)) return "{schedule: '* * * * *'}";
+    std::string out = "{event: " + random.pick<std::string>({"t.a", "t.b", "t.c", "'t.*'", "'*'", "'*.a'"});
+    if (random.chance(20)) out += ", source: " + random.pick<std::string>({"/s", "/other", "'/*'"});
+    if (random.chance(20)) out += ", subject: " + random.pick<std::string>({"sub", "'s*'", "none"});
+    if (random.chance(75)) out += ", where: '" + clause(random, 2) + "'";
+    return out + "}";
+}
+
+std::string value(Random& random) {
+    return random.pick<std::string>({"\"a\"", "\"ab\"", "\"abc\"", "\"b\"", "1", "1.0", "2", "2.5", "3", "-1",
+                                     "true", "false", "null", "[1]", "{}"});
+}
+
+events::Event random_event(Random& random) {
+    if (random.chance(20))
+        return event_of(std::string(finish_type),
+                        "{\"run\":\"r\",\"flow\":\"" + random.pick<std::string>({"f", "ff", "g", "h"}) +
+                            "\",\"team\":\"" + random.pick<std::string>({"home", "other"}) +
+                            "\",\"outcome\":\"" + random.pick<std::string>({"failed", "lost", "succeeded"}) +
+                            "\"}");
+    std::string json;
+    for (const std::string name : {"x", "y", "z"}) {
+        if (random.chance(25)) continue;
+        json += (json.empty() ? "\"" : ",\"") + name +
+                "\":" + (name == "z" ? "{\"q\":" + value(random) + "}" : value(random));
+    }
+    return event_of(random.pick<std::string>({"t.a", "t.b", "t.c", "u"}),
+                    random.chance(5) ? "" : "{" + json + "}", random.pick<std::string>({"", "sub", "s", "x"}),
+                    random.pick<std::string>({"/s", "/t"}));
+}
+
+} // namespace
+
+TEST_CASE("an event meets the leaves that its type, its attributes and its payload fill") {
+    Matcher matcher;
+    matcher.add(1, compiled_of(with_when("{event: data.ready}")));
+    matcher.add(2, compiled_of(with_when("{event: 'data.*', where: 'event.data.table == \"orders\"'}")));
+    matcher.add(
+        3, compiled_of(with_when(
+               "{all: {a: {event: data.ready, where: 'event.data.n > 5'}, b: {event: '*', subject: s}}}")));
+    CHECK(match(matcher, event_of("data.ready", R"({"table":"orders","n":9})", "s")) ==
+          "met 1.0 2.0 3.0 3.1");
+    CHECK(match(matcher, event_of("data.ready", R"({"table":"users","n":5})")) == "met 1.0");
+    CHECK(match(matcher, event_of("data.gone", R"({"table":"users"})")) == "met");
+    CHECK(match(matcher, event_of("other", "{}")) == "unmet");
+    CHECK(match(matcher, event_of("other", "{}", "s")) == "met 3.1");
+    matcher.remove(1);
+    matcher.remove(1);
+    matcher.add(3, compiled_of(with_when("{event: data.ready}")));
+    CHECK(match(matcher, event_of("data.ready", R"({"table":"orders","n":9})", "s")) == "met 2.0 3.0");
+    matcher.remove(2);
+    matcher.remove(3);
+    CHECK(matcher.size() == 0);
+    CHECK(match(matcher, event_of("data.ready", R"({"table":"orders"})", "s")) == "unmet");
+}
+
+TEST_CASE("numbers meet across kinds, ranges at their edges, bins however wide") {
+    Matcher matcher;
+    int id = 0;
+    for (const std::string where :
+         {"event.data.x == 1", "event.data.x >= 1 && event.data.x <= 1",
+          "event.data.x > 0 && event.data.x < 1000000", "event.data.x >= -5 && event.data.x < 2",
+          "event.data.x <= 1", "event.data.x >= 1", "event.data.x >= 0.5 && event.data.x <= 1.5",
+          "event.data.x > 1 && event.data.x < 1"})
+        matcher.add(++id, compiled_of(with_when("{event: e, where: '" + where + "'}")));
+    CHECK(match(matcher, event_of("e", R"({"x":1})")) == "met 1.0 2.0 3.0 4.0 5.0 6.0 7.0");
+    CHECK(match(matcher, event_of("e", R"({"x":1.0})")) == "met 1.0 2.0 3.0 4.0 5.0 6.0 7.0");
+    CHECK(match(matcher, event_of("e", R"({"x":-5})")) == "met 4.0 5.0");
+    CHECK(match(matcher, event_of("e", R"({"x":999999.5})")) == "met 3.0 6.0");
+    CHECK(match(matcher, event_of("e", R"({"x":0})")) == "met 4.0 5.0");
+    CHECK(match(matcher, event_of("e", R"({"x":"1"})")) == "met");
+    CHECK(match(matcher, event_of("e", R"({"x":9007199254740993})")) == "met 6.0");
+}
+
+TEST_CASE("only candidates are evaluated") {
+    Matcher matcher;
+    for (int i = 0; i < 2'000; ++i) {
+        const auto n = std::to_string(i);
+        const std::string where =
+            i % 4 == 0   ? "event.data.table == \"t" + n + "\""
+            : i % 4 == 1 ? "event.data.path.startsWith(\"/in/" + n + "/\") && event.data.size > 0"
+            : i % 4 == 2 ? "event.data.size >= " + n + "0 && event.data.size < " + n + "5"
+                         : "event.data.region in [\"r" + n + "\", \"s" + n + "\"]";
+        matcher.add(i, compiled_of(with_when("{event: e, where: '" + where + "'}")));
+    }
+    const auto event = event_of("e", R"({"table":"t100","path":"/in/1001/x","size":5021,"region":"s703"})");
+    CHECK(match(matcher, event) == "met 100.0 502.0 703.0 1001.0");
+    CHECK(matcher.evaluations() < 12);
+    INFO(matcher.index_bytes());
+    CHECK(matcher.index_bytes() < 2'000 * 1'024);
+    // A shared type whose patterns differ in what can be looked up costs no walk either.
+    Matcher subjects;
+    for (int i = 0; i < 2'000; ++i)
+        subjects.add(i, compiled_of(with_when("{event: e, subject: s" + std::to_string(i) +
+                                              ", where: 'event.data.a == 1'}")));
+    CHECK(match(subjects, event_of("e", "{}", "s77")) == "met");
+    CHECK(match(subjects, event_of("e", "{}", "nobody")) == "unmet");
+    CHECK(subjects.evaluations() <= 2);
+    for (int i = 0; i < 2'000; ++i)
+        subjects.remove(i);
+    CHECK(match(subjects, event_of("e", "{}", "s77")) == "unmet");
+}
+
+TEST_CASE("the matcher finds what trying every leaf finds, on random triggers and events") {
+    for (int seed = 0; seed < test::seeds(60, 3'000); ++seed) {
+        Random random(static_cast<std::uint64_t>(seed));
+        Matcher matcher;
+        reference::Matching model;
+        for (int step = 0; step < 120; ++step) {
+            const int id = random.below(25);
+            if (random.chance(25)) {
+                std::string text;
+                if (random.chance(70)) {
+                    text = with_when(leaf(random));
+                } else {
+                    text = with_when("{all: {a: " + leaf(random) + ", b: " + leaf(random) + "}}");
+                }
+                Problems problems;
+                const auto trigger = trigger_of(text);
+                // What the checker refuses (types that can never meet) may still be met in a stored trigger.
+                const auto compiled = CompiledTrigger::stored(trigger);
+                matcher.add(id, compiled);
+                model.add(id, compiled);
+            } else if (random.chance(5)) {
+                matcher.remove(id);
+                model.remove(id);
+            } else {
+                const auto event = random_event(random);
+                INFO("seed " << seed << " step " << step << " " << event.type << " " << event.data);
+                REQUIRE(match(matcher, event) == told(model.match(event)));
+            }
+        }
+    }
+}

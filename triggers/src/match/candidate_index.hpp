@@ -1,0 +1,153 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <weir/cel/program.hpp>
+
+#include "postings.hpp"
+#include "probe.hpp"
+
+namespace weir::triggers::match {
+
+/// Comparisons that must all hold; paths from the event on ("type", "data.table").
+using Conjunction = std::vector<cel::Comparison>;
+
+/// Finds the entries whose conditions an event may meet. Each entry is any of some conjunctions; of each
+/// conjunction the one comparison that leaves the fewest candidates is indexed, within the partition of its
+/// event type: equality and `in` by hash, prefixes by hash and length, ranges by hash of bins as wide as
+/// themselves, half-open ranges in order. What offers nothing to index is a candidate for every event of its
+/// type, or of all.
+class CandidateIndex {
+  public:
+    explicit CandidateIndex(Paths& paths) : paths_(paths) { partitions_.emplace_back(); }
+
+    /// Where an entry stands, for taking it out again.
+    struct Registration {
+        enum class Kind : std::uint8_t { Always, Hash, Prefix, Bin, AtLeast, AtMost };
+        std::uint64_t hash = 0; ///< Hash, Prefix, Bin
+        double bound = 0;       ///< AtLeast, AtMost
+        std::uint32_t partition = 0;
+        PathId path = 0;
+        std::uint16_t extent = 0; ///< Prefix: length; Bin: level
+        Kind kind = Kind::Always;
+    };
+    using Registrations = std::vector<Registration>;
+
+    Registrations add(EntryId entry, std::vector<Conjunction> alternatives);
+    void remove(EntryId entry, const Registrations& registrations);
+
+    /// Calls `take(entry)` for each candidate, some more than once, until it returns false.
+    template <class Take>
+    void candidates(std::string_view type, Probe& probe, Take&& take) const {
+        const auto own = types_.find(type);
+        if (own != types_.end() && !candidates_in(own->second, probe, take)) return;
+        candidates_in(0, probe, take);
+    }
+
+    [[nodiscard]] std::size_t bytes() const;
+
+  private:
+    /// How entries of a partition ask for one path.
+    struct PathUse {
+        PathId path = 0;
+        std::uint32_t equal = 0;                         ///< how many by hash
+        std::map<std::uint16_t, std::uint32_t> prefixes; ///< length -> how many
+        std::map<std::uint16_t, std::uint32_t> bins;     ///< level -> how many
+        std::multimap<double, EntryId> at_least;         ///< the value must be at least this
+        std::multimap<double, EntryId> at_most;
+        [[nodiscard]] bool unused() const {
+            return equal == 0 && prefixes.empty() && bins.empty() && at_least.empty() && at_most.empty();
+        }
+    };
+    struct Partition {
+        std::string type;
+        std::vector<EntryId> always;
+        std::vector<PathUse> uses;
+    };
+    struct TextHash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+    };
+    /// A way to index a conjunction.
+    struct Choice {
+        const cel::Comparison* comparison = nullptr;
+        double low = 0, high = 0; ///< of a range
+        bool has_low = false, has_high = false;
+        double cost = 0; ///< candidates to be expected
+    };
+
+    static std::uint64_t slot_hash(std::uint32_t partition, PathId path, std::uint32_t kind,
+                                   std::uint64_t value) {
+        return mix(value ^ mix((std::uint64_t{partition} << 32 | path) * 64 + kind + 0x9e3779b97f4a7c15U));
+    }
+    static std::uint64_t bin_value(std::uint16_t level, double number, int shift);
+
+    std::uint32_t partition_of(const std::string& type);
+    PathUse& use_of(std::uint32_t partition, PathId path);
+    void drop_use(std::uint32_t partition, PathId path);
+    void forget_partition(std::uint32_t partition);
+    Choice best(std::uint32_t partition, const Conjunction& all);
+    Choice weigh(std::uint32_t partition, const cel::Comparison& comparison);
+    static std::vector<Choice> ranges(const Conjunction& all);
+    void register_one(EntryId entry, std::uint32_t partition, const Conjunction& all, Registrations& out);
+    void register_range(EntryId entry, std::uint32_t partition, const Choice& choice, Registrations& out);
+
+    template <class Take>
+    bool offer(std::uint64_t hash, Take& take) const {
+        for (const auto entry : postings_.find(hash))
+            if (!take(entry)) return false;
+        return true;
+    }
+
+    template <class Take>
+    bool candidates_in(std::uint32_t number, Probe& probe, Take& take) const {
+        const auto& partition = partitions_[number];
+        for (const auto entry : partition.always)
+            if (!take(entry)) return false;
+        for (const auto& use : partition.uses) {
+            const auto& found = probe.at(use.path);
+            if (found.hash == 0) continue;
+            if (use.equal > 0 && !offer(slot_hash(number, use.path, 0, found.hash), take)) return false;
+            if (found.text) {
+                for (const auto& [length, count] : use.prefixes) {
+                    if (length > found.text->size()) break;
+                    if (!offer(slot_hash(number, use.path, 1, text_hash(found.text->substr(0, length))),
+                               take))
+                        return false;
+                }
+            } else if (found.number && !in_ranges(number, use, *found.number, take)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    template <class Take>
+    bool in_ranges(std::uint32_t number, const PathUse& use, double value, Take& take) const {
+        // A range as wide as its bins begins in the bin of the value or in the one before.
+        for (const auto& [level, count] : use.bins)
+            for (const int shift : {0, -1})
+                if (!offer(slot_hash(number, use.path, 2, bin_value(level, value, shift)), take))
+                    return false;
+        for (auto at = use.at_least.begin(); at != use.at_least.end() && at->first <= value; ++at)
+            if (!take(at->second)) return false;
+        for (auto at = use.at_most.lower_bound(value); at != use.at_most.end(); ++at)
+            if (!take(at->second)) return false;
+        return true;
+    }
+
+    Paths& paths_;
+    Postings postings_;
+    /// Number 0 is for entries that ask for no one type.
+    std::vector<Partition> partitions_;
+    std::vector<std::uint32_t> free_partitions_;
+    std::unordered_map<std::string, std::uint32_t, TextHash, std::equal_to<>> types_;
+};
+
+} // namespace weir::triggers::match

@@ -1,0 +1,240 @@
+#include <weir/triggers/matcher.hpp>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "match/candidate_index.hpp"
+
+namespace weir::triggers {
+namespace {
+
+using match::CandidateIndex;
+using match::Conjunction;
+using match::EntryId;
+using Comparison = cel::Comparison;
+
+void add_glob(Conjunction& out, std::vector<std::string> path, const std::string& glob) {
+    const auto star = glob.find('*');
+    if (star == std::string::npos)
+        out.push_back({std::move(path), Comparison::Op::Equal, {cel::Value::string(glob)}});
+    else if (star > 0)
+        out.push_back({std::move(path), Comparison::Op::Prefix, {cel::Value::string(glob.substr(0, star))}});
+}
+
+/// What a leaf's pattern asks, as far as an index can use it.
+Conjunction pattern_conditions(const Pattern& pattern) {
+    Conjunction out;
+    if (const auto* event = std::get_if<EventPattern>(&pattern)) {
+        add_glob(out, {"type"}, event->type);
+        if (!event->source.empty()) add_glob(out, {"source"}, event->source);
+        if (!event->subject.empty()) add_glob(out, {"subject"}, event->subject);
+    } else if (const auto* finish = std::get_if<FinishPattern>(&pattern)) {
+        out.push_back({{"type"}, Comparison::Op::Equal, {cel::Value::borrowed(finish_type)}});
+        add_glob(out, {"data", "flow"}, finish->flow);
+        add_glob(out, {"data", "team"}, finish->team);
+        std::vector<cel::Value> outcomes;
+        for (const auto& outcome : finish->outcomes)
+            outcomes.push_back(cel::Value::string(outcome));
+        out.push_back({{"data", "outcome"}, Comparison::Op::In, std::move(outcomes)});
+    }
+    return out;
+}
+
+/// A path of an expression as one of the event: `run` is the settlement's data. Empty: none an index could
+/// use.
+std::vector<std::string> event_path(const std::vector<std::string>& path) {
+    if (path.size() < 2) return {};
+    std::vector<std::string> out(path.begin() + 1, path.end());
+    if (path[0] != "run") return out;
+    if (out[0] == "id") out[0] = "run";
+    out.insert(out.begin(), "data");
+    return out;
+}
+
+std::vector<Conjunction> conditions_of(const CompiledTrigger& compiled, int leaf) {
+    const auto pattern =
+        pattern_conditions(compiled.trigger().when.leaves[static_cast<std::size_t>(leaf)].pattern);
+    std::vector<Conjunction> out;
+    for (auto& alternative : compiled.necessary(leaf).alternatives) {
+        auto& all = out.emplace_back(pattern);
+        for (auto& comparison : alternative) {
+            comparison.path = event_path(comparison.path);
+            if (!comparison.path.empty()) all.push_back(std::move(comparison));
+        }
+    }
+    if (out.empty()) out.push_back(pattern);
+    return out;
+}
+
+/// One text per pattern, so that thousands of triggers with the same one are looked at once.
+std::string pattern_text(const Pattern& pattern) {
+    std::string out;
+    if (const auto* event = std::get_if<EventPattern>(&pattern)) {
+        for (const auto& part : {event->type, event->source, event->subject})
+            append_field(out, part);
+    } else if (const auto* finish = std::get_if<FinishPattern>(&pattern)) {
+        for (const auto& part : {finish->flow, finish->team})
+            append_field(out, part);
+        for (const auto& outcome : finish->outcomes)
+            append_field(out, outcome);
+    }
+    return out;
+}
+
+} // namespace
+
+struct Matcher::Impl {
+    struct LeafEntry {
+        std::shared_ptr<const CompiledTrigger> compiled; ///< null: free
+        std::int64_t trigger = 0;
+        std::uint64_t seen = 0; ///< the event it was last a candidate of
+        int leaf = 0;
+        CandidateIndex::Registrations registrations;
+    };
+    /// A pattern that some leaves share; one of them stands for it.
+    struct PatternEntry {
+        std::vector<EntryId> leaves;
+        CandidateIndex::Registrations registrations;
+    };
+
+    match::Paths paths;
+    match::Probe probe{paths};
+    CandidateIndex leaves{paths};
+    CandidateIndex patterns{paths};
+    std::vector<LeafEntry> entries;
+    std::vector<EntryId> free_entries;
+    std::vector<PatternEntry> pattern_entries;
+    std::vector<EntryId> free_patterns;
+    std::unordered_map<std::string, EntryId> pattern_ids;
+    std::unordered_map<std::int64_t, std::vector<EntryId>> triggers;
+    std::uint64_t event_number = 0;
+    std::uint64_t evaluated = 0;
+
+    template <class Entry>
+    static EntryId make(std::vector<Entry>& all, std::vector<EntryId>& unused) {
+        if (unused.empty()) {
+            all.emplace_back();
+            return static_cast<EntryId>(all.size() - 1);
+        }
+        const auto id = unused.back();
+        unused.pop_back();
+        return id;
+    }
+
+    [[nodiscard]] static const Pattern& pattern_of(const LeafEntry& entry) {
+        return entry.compiled->trigger().when.leaves[static_cast<std::size_t>(entry.leaf)].pattern;
+    }
+
+    void add_leaf(std::int64_t trigger, const std::shared_ptr<const CompiledTrigger>& compiled, int leaf) {
+        const auto id = make(entries, free_entries);
+        auto& entry = entries[id];
+        entry = {compiled, trigger, 0, leaf, leaves.add(id, conditions_of(*compiled, leaf))};
+        triggers[trigger].push_back(id);
+
+        const auto [known, is_new] = pattern_ids.emplace(pattern_text(pattern_of(entry)), 0);
+        if (is_new) {
+            known->second = make(pattern_entries, free_patterns);
+            pattern_entries[known->second].registrations =
+                patterns.add(known->second, {pattern_conditions(pattern_of(entry))});
+        }
+        pattern_entries[known->second].leaves.push_back(id);
+    }
+
+    void remove_leaf(EntryId id) {
+        auto& entry = entries[id];
+        const auto known = pattern_ids.find(pattern_text(pattern_of(entry)));
+        auto& pattern = pattern_entries[known->second];
+        const auto found = std::find(pattern.leaves.rbegin(), pattern.leaves.rend(), id);
+        *found = pattern.leaves.back();
+        pattern.leaves.pop_back();
+        if (pattern.leaves.empty()) {
+            patterns.remove(known->second, pattern.registrations);
+            pattern = PatternEntry{};
+            free_patterns.push_back(known->second);
+            pattern_ids.erase(known);
+        }
+        leaves.remove(id, entry.registrations);
+        entry = LeafEntry{};
+        free_entries.push_back(id);
+    }
+
+    void match(EventView& event, Match& out) {
+        out.hits.clear();
+        out.pattern_met = false;
+        ++event_number;
+        probe.start(event);
+        const auto& type = event.event().type;
+        leaves.candidates(type, probe, [&](EntryId id) {
+            auto& entry = entries[id];
+            if (std::exchange(entry.seen, event_number) == event_number) return true;
+            ++evaluated;
+            if (!entry.compiled->pattern_meets(entry.leaf, event)) return true;
+            out.pattern_met = true;
+            if (entry.compiled->where_holds(entry.leaf, event))
+                out.hits.push_back({entry.trigger, entry.leaf});
+            return true;
+        });
+        if (out.hits.size() > 1) std::sort(out.hits.begin(), out.hits.end());
+        if (out.pattern_met) return;
+        patterns.candidates(type, probe, [&](EntryId id) {
+            const auto& entry = entries[pattern_entries[id].leaves.front()];
+            out.pattern_met = entry.compiled->pattern_meets(entry.leaf, event);
+            return !out.pattern_met;
+        });
+    }
+};
+
+Matcher::Matcher() : impl_(std::make_unique<Impl>()) {}
+Matcher::~Matcher() = default;
+Matcher::Matcher(Matcher&&) noexcept = default;
+Matcher& Matcher::operator=(Matcher&&) noexcept = default;
+
+void Matcher::add(std::int64_t trigger, std::shared_ptr<const CompiledTrigger> compiled) {
+    remove(trigger);
+    impl_->triggers[trigger];
+    for (int leaf = 0; leaf < compiled->leaf_count(); ++leaf)
+        if (!std::holds_alternative<SchedulePattern>(
+                compiled->trigger().when.leaves[static_cast<std::size_t>(leaf)].pattern))
+            impl_->add_leaf(trigger, compiled, leaf);
+}
+
+void Matcher::remove(std::int64_t trigger) {
+    const auto found = impl_->triggers.find(trigger);
+    if (found == impl_->triggers.end()) return;
+    for (const auto id : found->second)
+        impl_->remove_leaf(id);
+    impl_->triggers.erase(found);
+}
+
+std::size_t Matcher::size() const {
+    return impl_->triggers.size();
+}
+
+Matcher::Match Matcher::match(EventView& event) {
+    Match out;
+    impl_->match(event, out);
+    return out;
+}
+
+void Matcher::match(EventView& event, Match& out) {
+    impl_->match(event, out);
+}
+
+std::uint64_t Matcher::evaluations() const {
+    return impl_->evaluated;
+}
+
+std::size_t Matcher::index_bytes() const {
+    constexpr std::size_t node = 64; // of a hash table, with what an allocation costs
+    auto bytes = impl_->leaves.bytes() + impl_->patterns.bytes() +
+                 impl_->entries.capacity() * sizeof(Impl::LeafEntry) +
+                 impl_->pattern_entries.capacity() * sizeof(Impl::PatternEntry) +
+                 impl_->pattern_ids.size() * node * 2 + impl_->triggers.size() * node * 2;
+    for (const auto& entry : impl_->entries)
+        bytes += entry.registrations.capacity() * sizeof(CandidateIndex::Registration);
+    for (const auto& pattern : impl_->pattern_entries)
+        bytes += pattern.leaves.capacity() * sizeof(EntryId);
+    return bytes;
+}
+
+} // namespace weir::triggers
