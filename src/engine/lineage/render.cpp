@@ -19,38 +19,45 @@ std::string_view to_string(Kind kind) {
     return "event";
 }
 
-/// Lines of a tree. What has one obvious continuation stands on one line: a trigger with the run it launched,
-/// the end of a run with what it set off; so a line is a step of the story, not a row of a table.
+/// Lines of a tree. A line is a step of the story, not a row of a table: a trigger stands on one line with
+/// the run it launched, and the end of a run is left out between the run and what it set off.
 class Tree {
   public:
-    Tree(const Lineage& lineage, bool up) : lineage_(lineage), up_(up), next_(lineage.nodes.size()) {
+    Tree(const Lineage& lineage, bool up)
+        : lineage_(lineage),
+          up_(up),
+          next_(lineage.nodes.size()),
+          settlement_(lineage.nodes.size()),
+          marks_(lineage.nodes.size()) {
         for (const auto& edge : lineage.edges) {
-            const auto from = up ? edge.to : edge.from;
-            next_[from].push_back({up ? edge.from : edge.to, edge.role});
+            next_[up ? edge.to : edge.from].push_back({up ? edge.from : edge.to, edge.role, ""});
+            if (edge.role == "settled" && edge.to != 0) settlement_[edge.to] = true;
         }
         std::vector<int> parents(lineage.nodes.size(), 0);
-        for (const auto& edge : lineage.edges)
-            ++parents[up ? edge.from : edge.to];
-        marks_.assign(lineage.nodes.size(), 0);
-        for (std::size_t i = 0; i < parents.size(); ++i)
-            shared_.push_back(parents[i] > 1);
+        if (!parents.empty()) parents[0] = 1; // where the tree begins; a cycle may come back to it
+        for (std::size_t i = 0; i < lineage.nodes.size(); ++i) {
+            if (settlement_[i]) continue;
+            for (const auto& child : children(i))
+                ++parents[child.node];
+        }
+        for (const int count : parents)
+            shared_.push_back(count > 1);
     }
 
     std::string text() {
         if (lineage_.nodes.empty()) return {};
         // An explicit stack: a chain of runs may be longer than the thread's stack is deep.
-        std::vector<Line> stack{{0, "", "", "", true}};
+        std::vector<Line> stack{{{0, "", ""}, "", "", true, true}};
         while (!stack.empty()) {
             const auto line = std::move(stack.back());
             stack.pop_back();
             const auto end = write(line);
             if (end == nothing) continue;
             const auto below = children(end);
+            const auto prefix = line.root ? "" : line.prefix + (line.last ? "   " : "│  ");
             for (std::size_t i = below.size(); i-- > 0;) {
                 const bool last = i + 1 == below.size();
-                stack.push_back({below[i].node, below[i].role,
-                                 line.root ? "" : line.prefix + (line.last ? "   " : "│  "),
-                                 last ? "└─ " : "├─ ", false, last});
+                stack.push_back({below[i], prefix, last ? "└─ " : "├─ ", false, last});
             }
         }
         if (lineage_.truncated)
@@ -62,10 +69,10 @@ class Tree {
     struct Next {
         std::size_t node;
         std::string role;
+        std::string note; ///< which attempt's end lies between, where a run has several
     };
     struct Line {
-        std::size_t node;
-        std::string role;
+        Next at;
         std::string prefix;
         std::string branch;
         bool root = false;
@@ -73,26 +80,32 @@ class Tree {
     };
     static constexpr std::size_t nothing = static_cast<std::size_t>(-1);
 
-    [[nodiscard]] Kind kind(std::size_t node) const { return lineage_.nodes[node].kind; }
-    [[nodiscard]] static bool structural(const std::string& role) {
-        return role == "launched" || role == "settled" || role == "made" || role == "used";
-    }
-
-    /// The ends of attempts that set nothing off say no more than the run's own line.
+    /// What hangs below a node, with settlements passed through.
     [[nodiscard]] std::vector<Next> children(std::size_t node) const {
-        auto all = next_[node];
-        if (!up_ && kind(node) == Kind::Run)
-            std::erase_if(
-                all, [&](const Next& n) { return kind(n.node) == Kind::Event && next_[n.node].empty(); });
-        return all;
+        std::vector<Next> out;
+        const auto ends = std::count_if(next_[node].begin(), next_[node].end(),
+                                        [&](const Next& next) { return settlement_[next.node]; });
+        for (const auto& next : next_[node]) {
+            if (!settlement_[next.node]) {
+                out.push_back(next);
+                continue;
+            }
+            const auto& end = lineage_.nodes[next.node].label;
+            for (const auto& beyond : next_[next.node]) {
+                const auto& label = lineage_.nodes[beyond.node].label;
+                const bool several = up_ ? label.find("  attempt ") != std::string::npos : ends > 1;
+                out.push_back({beyond.node, up_ ? next.role : beyond.role, several ? end : ""});
+            }
+        }
+        return out;
     }
 
     /// Writes a line and returns the node whose children hang below it; `nothing` if they were shown before.
     std::size_t write(const Line& line) {
         out_ += line.prefix + line.branch;
-        if (!line.role.empty() && (!structural(line.role) || line.role == "made" || line.role == "used"))
-            out_ += printable(line.role, 60) + ": ";
-        auto node = line.node;
+        const auto& role = line.at.role;
+        if (!role.empty() && role != "launched" && role != "settled") out_ += printable(role, 60) + ": ";
+        auto node = line.at.node;
         for (bool first = true;; first = false) {
             if (!first) out_ += up_ ? "  <-  " : "  ->  ";
             if (marks_[node] != 0) {
@@ -104,6 +117,7 @@ class Tree {
                 out_ += '[' + std::to_string(count_) + "] ";
             }
             out_ += lineage_.nodes[node].label;
+            if (first && !line.at.note.empty()) out_ += "  (" + line.at.note + ")";
             const auto follow = continuation(node);
             if (follow == nothing) break;
             node = follow;
@@ -112,18 +126,20 @@ class Tree {
         return node;
     }
 
+    /// A trigger and the one run it launched; going up, the end of a run that a search began with and that
+    /// run.
     [[nodiscard]] std::size_t continuation(std::size_t node) const {
-        if (next_[node].size() != 1) return nothing;
-        const auto& only = next_[node].front();
-        const bool joined = up_ ? only.role == "settled" : only.role == "launched";
-        return joined ? only.node : nothing;
+        const auto below = children(node);
+        if (below.size() != 1) return nothing;
+        return below.front().role == (up_ ? "settled" : "launched") ? below.front().node : nothing;
     }
 
     const Lineage& lineage_;
     bool up_;
     std::vector<std::vector<Next>> next_;
-    std::vector<bool> shared_; ///< reached over more than one edge
-    std::vector<int> marks_;   ///< number given to a shared node where it was first shown
+    std::vector<bool> settlement_; ///< the end of a run, unless the search began with it
+    std::vector<int> marks_;       ///< number given to a shared node where it was first shown
+    std::vector<bool> shared_;     ///< reached over more than one way
     int count_ = 0;
     std::string out_;
 };
