@@ -94,7 +94,7 @@ def readmes(tree):
             folders.add(parts[0])
         if len(parts) > 2 and parts[0] == "src":
             folders.add("/".join(parts[:2]))
-        if "examples" in parts[:-1]:
+        if "examples" in parts[:-1] and parts[0] != "tests":
             folders.add("/".join(parts[: parts.index("examples") + 1]))
     return [f"{folder}/README.md:1: missing" for folder in sorted(folders) if not tree.exists(f"{folder}/README.md")]
 
