@@ -13,9 +13,9 @@
 #include <weir/base/digest.hpp>
 #include <weir/base/log.hpp>
 #include <weir/base/text.hpp>
+#include <weir/flows/files.hpp>
 
 #include "environment_variables.hpp"
-#include "files.hpp"
 
 namespace weir::flows::local {
 

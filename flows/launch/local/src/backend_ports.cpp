@@ -9,10 +9,10 @@
 #include <weir/base/digest.hpp>
 #include <weir/base/log.hpp>
 #include <weir/base/text.hpp>
+#include <weir/flows/files.hpp>
 
 #include "backend.hpp"
 #include "environment_variables.hpp"
-#include "files.hpp"
 
 namespace weir::flows::local {
 

@@ -10,8 +10,7 @@
 #include <weir/base/json.hpp>
 #include <weir/base/log.hpp>
 #include <weir/base/text.hpp>
-
-#include "files.hpp"
+#include <weir/flows/files.hpp>
 
 namespace weir::flows::local {
 

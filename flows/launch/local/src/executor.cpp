@@ -2,8 +2,8 @@
 
 #include <weir/base/json.hpp>
 #include <weir/base/text.hpp>
+#include <weir/flows/files.hpp>
 
-#include "files.hpp"
 #include "values.hpp"
 
 namespace weir::flows::local {

@@ -1,9 +1,9 @@
 #include <algorithm>
 
 #include <weir/base/text.hpp>
+#include <weir/flows/files.hpp>
 
 #include "executor.hpp"
-#include "files.hpp"
 #include "values.hpp"
 
 namespace weir::flows::local {

@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "files.hpp"
+#include <weir/flows/files.hpp>
 
 namespace weir::flows::local {
 

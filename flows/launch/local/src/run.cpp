@@ -8,8 +8,7 @@
 #include <weir/base/crash_point.hpp>
 #include <weir/base/log.hpp>
 #include <weir/base/text.hpp>
-
-#include "files.hpp"
+#include <weir/flows/files.hpp>
 
 namespace weir::flows::local {
 

@@ -1,4 +1,4 @@
-#include "files.hpp"
+#include <weir/flows/files.hpp>
 
 #include <cerrno>
 #include <cstring>
@@ -9,7 +9,7 @@
 
 #include <weir/base/text.hpp>
 
-namespace weir::flows::local {
+namespace weir::flows {
 
 namespace {
 
@@ -130,4 +130,4 @@ std::string last_line(std::string_view text) {
     return {};
 }
 
-} // namespace weir::flows::local
+} // namespace weir::flows

@@ -7,7 +7,7 @@
 
 #include <weir/base/result.hpp>
 
-namespace weir::flows::local {
+namespace weir::flows {
 
 /// Writes a file so that it is there whole or not at all, also after a power cut: temporary file beside it,
 /// fsync, rename, fsync of the folder. `unavailable` names the file and the reason (a full disk).
@@ -25,4 +25,4 @@ Status make_folders(const std::filesystem::path& path);
 /// The last line with something in it, made printable; empty if there is none.
 std::string last_line(std::string_view text);
 
-} // namespace weir::flows::local
+} // namespace weir::flows
