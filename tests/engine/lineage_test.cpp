@@ -256,6 +256,6 @@ TEST_CASE("a start that is nothing, or several things, is refused with what to d
     CHECK(error("o-1").kind == ErrorKind::Invalid);
     CHECK(error("o-1").message.find("\"/other o-1\"") != std::string::npos);
     CHECK(chain.trace("/other o-1", false).nodes.size() == 1);
-    CHECK_FALSE(trace_lineage(reader, LineageQuery{"u-1", false, 101, 100}).ok());
+    CHECK_FALSE(trace_lineage(reader, LineageQuery{"u-1", false, 1001, 100}).ok());
     CHECK_FALSE(trace_lineage(reader, LineageQuery{"u-1", false, 1, 0}).ok());
 }

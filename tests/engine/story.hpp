@@ -207,6 +207,12 @@ class Story {
         pending_.held_left.push_back({trigger, leaf, event, out, why, decision});
     }
 
+    /// Drops every payload that may be dropped.
+    void retain() {
+        const auto status = ledger_->retain(story_begin + offset_);
+        if (!status.ok()) FAIL(status.error().message);
+    }
+
     /// Inputs are kept back until commit(), so that what they decided goes into the same transaction.
     void commit() {
         batch_.decisions = std::move(pending_.decisions);

@@ -22,7 +22,7 @@ using ledger::LedgerReader;
 using ledger::RunNo;
 using ledger::RunRow;
 
-constexpr int depth_max = 100;
+constexpr int depth_max = 1000;
 constexpr std::size_t nodes_limit = 100'000;
 /// Ids asked for at once: enough that a level costs few questions, few enough that a limit stops the work
 /// soon.

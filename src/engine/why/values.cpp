@@ -58,6 +58,9 @@ std::vector<std::string> values_used(const triggers::Trigger& trigger, const std
     for (const auto& parameter : trigger.launch.parameters) {
         if (parameter.constant) continue;
         paths_below(parameter.expression, leaf, paths);
+        // `run` is the one finish leaf's.
+        if (when.leaves.size() > 1 && event.type == triggers::finish_type)
+            paths_below(parameter.expression, "run", run_paths);
         if (when.leaves.size() == 1) take(parameter.expression);
     }
     triggers::EventView view(event);

@@ -10,14 +10,12 @@ cel::Value seen_by(const triggers::Leaf& leaf, const events::Event& event) {
     return reference_event(event);
 }
 
-void bind_event(cel::SimpleBindings& bindings, const triggers::Leaf& leaf, const events::Event& event) {
-    const auto value = seen_by(leaf, event);
-    bindings.set("event", value);
+/// What a leaf's own expressions may name.
+void bind_leaf(cel::SimpleBindings& bindings, const triggers::Leaf& leaf, const events::Event& event) {
+    bindings.set("event", seen_by(leaf, event));
+    if (leaf.name != "event") bindings.set(leaf.name, seen_by(leaf, event));
     if (std::holds_alternative<triggers::FinishPattern>(leaf.pattern))
         bindings.set("run", reference_run(event));
-    if (!std::holds_alternative<triggers::SchedulePattern>(leaf.pattern)) return;
-    for (const char* name : {"slot", "previous_slot"})
-        bindings.set(name, *value.find(std::string_view(name)));
 }
 
 } // namespace
@@ -48,7 +46,7 @@ bool ReferenceEngine::pattern_meets(const triggers::Trigger& trigger, const trig
 bool ReferenceEngine::where_holds(const triggers::Leaf& leaf, const Recorded& event) {
     if (!leaf.where) return true;
     cel::SimpleBindings bindings;
-    bind_event(bindings, leaf, event.event);
+    bind_leaf(bindings, leaf, event.event);
     const auto value = reference_evaluate(leaf.where->text, bindings);
     return value.ok() && value->kind() == cel::Kind::Bool && value->as_bool();
 }
@@ -76,7 +74,7 @@ void ReferenceEngine::meet(int trigger, const Recorded& event) {
             continue;
         }
         cel::SimpleBindings bindings;
-        bind_event(bindings, leaf, event.event);
+        bind_leaf(bindings, leaf, event.event);
         const auto value = reference_evaluate(document.when.keys[i]->text, bindings);
         const auto key = value.ok() ? cel::canonical_key(value.value()) : Result<std::string>(value.error());
         if (key.ok()) {
@@ -158,20 +156,17 @@ Result<std::string> ReferenceEngine::arguments(const triggers::Trigger& trigger,
                                                const std::vector<Using>& used) const {
     cel::SimpleBindings bindings;
     int finishes = 0;
+    for (const auto& leaf : trigger.when.leaves)
+        finishes += std::holds_alternative<triggers::FinishPattern>(leaf.pattern) ? 1 : 0;
+    bool named = false;
     for (std::size_t i = 0; i < used.size(); ++i) {
         const auto& leaf = trigger.when.leaves[i];
-        bindings.set(leaf.name, seen_by(leaf, used[i].event->event));
-        if (std::holds_alternative<triggers::FinishPattern>(leaf.pattern)) {
-            ++finishes;
-            bindings.set("run", reference_run(used[i].event->event));
-        }
-        if (used.size() == 1) bind_event(bindings, leaf, used[i].event->event);
-    }
-    if (used.size() > 1) {
-        bindings.set("event", completing.slot_trigger != 0 ? reference_slot(completing.event)
-                                                           : reference_event(completing.event));
-        if (finishes > 1 && completing.event.type == "weir.run.finished")
-            bindings.set("run", reference_run(completing.event));
+        const auto& event = used[i].event->event;
+        if (used[i].event->seq == completing.seq && !named) bindings.set("event", seen_by(leaf, event));
+        named = named || used[i].event->seq == completing.seq;
+        if (leaf.name != "event") bindings.set(leaf.name, seen_by(leaf, event));
+        if (finishes == 1 && std::holds_alternative<triggers::FinishPattern>(leaf.pattern))
+            bindings.set("run", reference_run(event));
     }
     std::vector<std::pair<std::string, cel::Value>> members;
     for (const auto& parameter : trigger.launch.parameters) {

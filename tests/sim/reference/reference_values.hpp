@@ -53,6 +53,7 @@ inline cel::Value reference_event(const events::Event& event) {
             default: members.emplace_back(extension.name, cel::Value::string(extension.value));
         }
     }
+    members.emplace_back("specversion", cel::Value::string("1.0"));
     members.emplace_back("data", reference_data(event));
     return cel::Value::object(std::move(members));
 }
@@ -79,7 +80,9 @@ inline cel::Value reference_with(const cel::Value& map, const std::string& name,
 /// The settled run of a finish event: its data, and `id`.
 inline cel::Value reference_run(const events::Event& event) {
     const auto data = reference_data(event);
-    return reference_with(data, "id", cel::Value::string(reference_text(data, "run")));
+    if (data.kind() != cel::Kind::Map || data.as_map().empty()) return cel::Value::null();
+    const auto* run = data.find(std::string_view("run"));
+    return run == nullptr ? data : reference_with(data, "id", *run);
 }
 
 /// A slot: the event with `slot` and `previous_slot` as timestamps, at the top and in its data.
@@ -88,7 +91,8 @@ inline cel::Value reference_slot(const events::Event& event) {
     auto value = reference_event(event);
     for (const std::string name : {"slot", "previous_slot"}) {
         const auto text = reference_text(data, name);
-        const auto time = text.empty() ? cel::Value::null() : reference_time(text);
+        const auto read = parse_rfc3339(text);
+        const auto time = read.ok() ? cel::Value::timestamp(read.value()) : cel::Value::null();
         data = reference_with(data, name, time);
         value = reference_with(value, name, time);
     }
