@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <unordered_map>
+#include <tuple>
 #include <unordered_set>
 
 #include <weir/triggers/join_table.hpp>
@@ -360,6 +361,21 @@ std::vector<Waiting> Join::waiting(Instant now, std::size_t limit) const {
     std::vector<Waiting> all;
     for (std::size_t i = 0; i < shown; ++i)
         all.push_back(waiting(keys[i], now));
+    return all;
+}
+
+std::vector<HeldEnter> Join::held() const {
+    std::vector<HeldEnter> all;
+    all.reserve(impl_->held_count);
+    for (const auto* list : {&impl_->aging, &impl_->kept})
+        for (const auto* held = list->oldest; held != nullptr; held = held->newer)
+            all.push_back({held->leaf, held->key == nullptr ? std::string() : std::string(held->key->first),
+                           held->seq, held->time});
+    for (const auto& held : impl_->shared)
+        if (held) all.push_back({held->leaf, {}, held->seq, held->time});
+    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+        return std::tie(a.seq, a.leaf) < std::tie(b.seq, b.leaf);
+    });
     return all;
 }
 

@@ -1,0 +1,134 @@
+#include "sim_launcher.hpp"
+
+#include <weir/base/digest.hpp>
+
+namespace weir::sim {
+
+std::uint64_t number_of(const std::string& text) { return leading_bits(sha256(text)); }
+
+void SimLauncher::create(const flows::LaunchRequest& request) {
+    if (on_create) on_create(request);
+    auto& record = records_[request.run];
+    if (record.creates > 0 && record.request.arguments_json != request.arguments_json)
+        faults_seen.push_back("run " + request.run.to_string() + " was asked for again with other arguments");
+    if (record.creates++ > 0) return;  // the backend knows it: adopted
+    record.request = request;
+    const auto fate = number_of(request.flow->flow + request.arguments_json);
+    record.outcome = fate % 5 == 0 ? flows::Outcome::Failed : flows::Outcome::Succeeded;
+    record.settles_at = clock_.now() + std::chrono::milliseconds(10 + fate / 8 % 60'000);
+}
+
+void SimLauncher::launch(flows::LaunchRequest request, std::function<void(flows::LaunchReply)> done) {
+    using flows::LaunchAnswer;
+    if (++open_[request.run] > 1)
+        faults_seen.push_back("two requests to create run " + request.run.to_string() + " were open at once");
+    const auto run = request.run;
+    const auto reply = [this, run, done = std::move(done)](LaunchAnswer answer, std::string reason) {
+        --open_[run];
+        done({answer, std::move(reason)});
+    };
+    const auto now = clock_.now();
+    if (request.deadline < now || chance_.happens(faults_.late)) return reply(LaunchAnswer::Late, "too late");
+    const auto at = chance_.happens(faults_.slow) ? now + std::chrono::milliseconds(chance_.below(20'000)) : now;
+    if (chance_.happens(faults_.lost_request))
+        return answer(at, [reply] { reply(LaunchAnswer::Unknown, "the request was lost"); });
+    // Refusal belongs to the run, not to chance: every simulation of the trace sees it.
+    if (number_of("refuse" + request.arguments_json) % 17 == 0)
+        return answer(at, [reply] { reply(LaunchAnswer::Refused, "refused by the simulated backend"); });
+    create(request);
+    const bool lost = chance_.happens(faults_.lost_reply);
+    answer(at, [reply, lost] { reply(lost ? LaunchAnswer::Unknown : LaunchAnswer::Accepted, lost ? "reply lost" : ""); });
+}
+
+void SimLauncher::look(RunId run, std::function<void(flows::LookReply)> done) {
+    flows::LookReply reply;
+    const auto found = records_.find(run);
+    if (chance_.happens(faults_.unreachable)) {
+        reply.answer = flows::LookAnswer::Unreachable;
+    } else if (found == records_.end()) {
+        reply.answer = flows::LookAnswer::Absent;
+    } else {
+        reply.answer = flows::LookAnswer::Found;
+        reply.flow_version = found->second.request.flow->version;
+        reply.arguments_json = found->second.request.arguments_json;
+        reply.decision = found->second.request.decision.to_string();
+    }
+    answer(clock_.now(), [done = std::move(done), reply] { done(reply); });
+}
+
+void SimLauncher::cancel(RunId run, std::string, std::function<void(Status)> done) {
+    const auto found = records_.find(run);
+    if (found == records_.end()) return done(not_found("no such run"));
+    auto& record = found->second;
+    if (record.settles_at > clock_.now()) {
+        record.settles_at = clock_.now();
+        record.outcome = flows::Outcome::Cancelled;
+        record.cancelled = true;
+    }
+    done({});
+}
+
+void SimLauncher::retry(RunId run, std::string, std::function<void(Status)> done) {
+    const auto found = records_.find(run);
+    if (found == records_.end()) return done(not_found("no such run"));
+    auto& record = found->second;
+    if (record.settles_at <= clock_.now()) {
+        ++record.attempt;
+        record.outcome = flows::Outcome::Succeeded;
+        record.settles_at = clock_.now() + std::chrono::seconds(5);
+    }
+    done({});
+}
+
+void SimLauncher::watch(RunId run) { watched_.try_emplace(run, false); }
+void SimLauncher::forget(RunId run) { watched_.erase(run); }
+
+void SimLauncher::weir_died() {
+    later_.clear();
+    watched_.clear();
+    open_.clear();
+    report_ = {};
+}
+
+void SimLauncher::report(const RunId& run) {
+    const auto& record = records_.at(run);
+    flows::RunReport report;
+    report.run = run;
+    report.attempt = record.attempt;
+    report.settled = true;
+    report.outcome = record.outcome;
+    report.outputs_json = "{\"n\":" + std::to_string(number_of(record.request.arguments_json) % 100) + "}";
+    if (record.outcome == flows::Outcome::Failed) report.error = "the simulated task failed";
+    report.started_at = record.request.created;
+    report.finished_at = record.settles_at;
+    report.outputs.push_back({"task.model", "sim://models/" + run.to_string(), "system.Model", "{}"});
+    if (report_) report_(report);
+}
+
+std::optional<Instant> SimLauncher::work() {
+    while (!later_.empty() && later_.begin()->first <= clock_.peek()) {
+        auto task = std::move(later_.begin()->second);
+        later_.erase(later_.begin());
+        task();
+    }
+    std::optional<Instant> next;
+    if (!later_.empty()) next = later_.begin()->first;
+    std::vector<RunId> due;
+    for (auto& [run, reported] : watched_) {
+        const auto found = records_.find(run);
+        if (found == records_.end() || reported) continue;
+        const auto at = found->second.settles_at;
+        if (at <= clock_.peek())
+            due.push_back(run);
+        else if (!next || at < *next)
+            next = at;
+    }
+    for (const auto& run : due) {
+        watched_[run] = !chance_.happens(faults_.repeat_report);
+        report(run);
+        if (!watched_[run] && (!next || clock_.peek() < *next)) next = clock_.peek() + Duration(1'000'000);
+    }
+    return next;
+}
+
+}  // namespace weir::sim
