@@ -42,6 +42,7 @@ const Case cases[] = {
     {"{'a': 1, 'b': [2],}", "map {\"a\":1,\"b\":[2]}"},
     {"{'a': 1, 'a': 2}", "map {\"a\":2}"},
     {"[]", "list []"},
+    {"[,]", "list []"},
     {"1 // a comment", "int 1"},
     // Precedence and grouping.
     {"1 + 2 * 3", "int 7"},
@@ -233,6 +234,7 @@ const Case cases[] = {
     {"event.time.getDayOfYear() + event.time.getDayOfWeek()", "int 59"},
     {"event.time.getHours('Europe/Zurich')", "int 1"},
     {"event.time.getHours('America/New_York')", "int 19"},
+    {"event.time.getHours('US/Central')", "int 18"},
     {"event.time.getDate('-01:00')", "int 28"},
     {"event.time.getMinutes('05:45')", "int 30"},
     {"event.time.getMilliseconds()", "int 250"},

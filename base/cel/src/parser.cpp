@@ -416,6 +416,10 @@ Node* Parser::list() {
     Node* const node = make(Op::List, current_.begin);
     if (!advance()) return nullptr;
     if (current_.token == Token::Question) return fail(current_.begin, "optional elements (?) are not built");
+    if (current_.token == Token::Comma) { // the grammar has [,] as an empty list
+        if (!advance()) return nullptr;
+        return expect(Token::CloseBracket, "\"]\"") ? done(node) : nullptr;
+    }
     return arguments(node->items, Token::CloseBracket) ? done(node) : nullptr;
 }
 

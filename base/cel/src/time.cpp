@@ -1,6 +1,7 @@
 #include <chrono>
 #include <exception>
 #include <optional>
+#include <utility>
 
 #include <date/tz.h>
 
@@ -65,6 +66,37 @@ bool take_offset(std::string_view& text, int& seconds) {
     return true;
 }
 
+/// Old names that some distributions leave to a package of their own (tzdata-legacy).
+std::string_view modern_name(std::string_view zone) {
+    static constexpr std::pair<std::string_view, std::string_view> names[] = {
+        {"US/Alaska", "America/Anchorage"},
+        {"US/Arizona", "America/Phoenix"},
+        {"US/Central", "America/Chicago"},
+        {"US/Eastern", "America/New_York"},
+        {"US/Hawaii", "Pacific/Honolulu"},
+        {"US/Michigan", "America/Detroit"},
+        {"US/Mountain", "America/Denver"},
+        {"US/Pacific", "America/Los_Angeles"},
+        {"Asia/Calcutta", "Asia/Kolkata"},
+        {"Asia/Katmandu", "Asia/Kathmandu"},
+        {"Asia/Saigon", "Asia/Ho_Chi_Minh"},
+        {"Europe/Kiev", "Europe/Kyiv"},
+        {"GB", "Europe/London"},
+        {"Japan", "Asia/Tokyo"},
+    };
+    for (const auto& [old_name, name] : names)
+        if (old_name == zone) return name;
+    return zone;
+}
+
+const date::time_zone* find_zone(std::string_view name) {
+    try {
+        return date::locate_zone(std::string(name));
+    } catch (const std::exception&) {
+        return nullptr;
+    }
+}
+
 /// Seconds east of UTC at an instant: "02:00", "-05:30", or a name of the IANA time zone database.
 std::optional<std::int64_t> zone_offset(std::string_view zone, std::int64_t at) {
     if (zone.empty() || zone == "UTC") return 0;
@@ -78,7 +110,9 @@ std::optional<std::int64_t> zone_offset(std::string_view zone, std::int64_t at) 
         return std::int64_t{hours * 60 + minutes} * (west ? -60 : 60);
     }
     try {
-        const auto* const found = date::locate_zone(std::string(zone));
+        const auto* found = find_zone(zone);
+        if (found == nullptr) found = find_zone(modern_name(zone));
+        if (found == nullptr) return std::nullopt;
         return found->get_info(date::sys_seconds(std::chrono::seconds(at))).offset.count();
     } catch (const std::exception&) {
         return std::nullopt;
