@@ -139,8 +139,9 @@ TEST_CASE("what comes after a skipped task is skipped, and that is no failure", 
 }
 
 TEST_CASE("a condition that errs fails its task", "[interpreter]") {
-    Player run(good_pipeline(
-        pipeline_text(plain, task("a", "triggerPolicy: {condition: 'int(inputs.parameter_values[''x'']) > 1'}") + task("b"))));
+    Player run(good_pipeline(pipeline_text(
+        plain,
+        task("a", "triggerPolicy: {condition: 'int(inputs.parameter_values[''x'']) > 1'}") + task("b"))));
     CHECK(run.play() == "b");
     CHECK(run.machine.outcome() == Outcome::Failed);
     CHECK(run.machine.error().starts_with("a: its condition"));

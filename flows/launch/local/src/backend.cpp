@@ -21,7 +21,6 @@ namespace weir::flows::local {
 
 namespace {
 
-constexpr auto folder_wait = std::chrono::seconds(30);
 constexpr auto settle_interval = std::chrono::seconds(1);
 constexpr std::size_t posted_max = 100'000;
 
@@ -60,11 +59,10 @@ Status Backend::take_folder() {
     const std::filesystem::path path = settings_.folder / "lock";
     lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (lock_ < 0) return unavailable("cannot open " + path.string() + ": " + std::strerror(errno));
-    const SteadyInstant until = clock_.steady_now() + folder_wait;
-    SystemClock real; // a test's clock stands still
-    const SteadyInstant real_until = real.steady_now() + folder_wait;
+    const SystemClock real; // a test's clock may stand still
+    const SteadyInstant until = real.steady_now() + settings_.lock_wait;
     while (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-        if (clock_.steady_now() > until || real.steady_now() > real_until)
+        if (real.steady_now() >= until)
             return conflict("the folder " + settings_.folder.string() +
                             " is in use by another weir, or tasks of one that was killed do not end");
         ::poll(nullptr, 0, 20);

@@ -21,7 +21,9 @@ struct LocalSettings {
     std::size_t runs_max = 10'000;      ///< unfinished runs at a time; then a launch is refused
     Duration kill_grace = std::chrono::seconds(10);   ///< between SIGTERM and SIGKILL
     Duration retention = std::chrono::hours(24 * 14); ///< of settled runs; unsettled ones are never removed
-    std::string python = "python3";                   ///< looked up in PATH
+    Duration lock_wait =
+        std::chrono::seconds(30);   ///< for a killed weir\'s supervisor to let go of the folder
+    std::string python = "python3"; ///< looked up in PATH
     /// Told what takes long: an environment being made. One line for a person. Any thread.
     std::function<void(std::string)> progress;
 };
@@ -34,7 +36,7 @@ struct LocalSettings {
 /// kept, interrupted ones run again (or fail the run: `on_restart: fail`). Owner:  the application; the
 /// supervisor and the clock must outlive it. Thread: any. Callbacks and reports come on the backend's own
 /// thread and must not block or call close(). Errors: open() fails with `conflict` if another process has the
-/// folder and does not let go within 30 s. Limits: LocalSettings; 20,000 tasks a run.
+/// folder and does not let go within lock_wait. Limits: LocalSettings; 20,000 tasks a run.
 class LocalBackend : public Launcher, public RunWatcher, public TaskReader {
   public:
     static Result<std::unique_ptr<LocalBackend>> open(LocalSettings settings, Supervisor& supervisor,
