@@ -16,18 +16,6 @@ namespace {
 const std::vector<std::string_view> verdicts{"fired", "suppressed", "failed"};
 constexpr int depth_max = 1000;
 
-std::string verdict_json(const engine::WhyVerdict& why, const TeamName& trigger, const std::string& event) {
-    JsonObject object;
-    object.text("team", trigger.team).text("trigger", trigger.name).text("event", event);
-    object.text("verdict", why.verdict).text("reason", why.reason).text("text", why.text);
-    object.text_or_null("clause", why.clause).text_or_null("values", why.values);
-    object.texts("waits_for", why.waits_for).time("until", why.until.value_or(Instant{}));
-    object.text_or_null("decision", why.decision ? why.decision->to_string() : "");
-    object.text_or_null("run", why.run ? why.run->to_string() : "");
-    object.number("trigger_version", why.trigger_version).boolean("recomputed", why.recomputed);
-    return object.end();
-}
-
 } // namespace
 
 Result<Response> Api::Impl::list_decisions(const Call& call) {
@@ -68,7 +56,7 @@ Result<Response> Api::Impl::why(const Call& call) {
     WEIR_ASSIGN(name, read_team_name(trigger, "trigger"));
     WEIR_ASSIGN(verdict, engine::why_event(ports.reader, event, name.team, name.name));
     if (format == "text") return text_response(verdict.text + "\n");
-    return json_response(verdict_json(verdict, name, event) + "\n");
+    return json_response(engine::why_json(verdict) + "\n");
 }
 
 Result<Response> Api::Impl::lineage(const Call& call) {

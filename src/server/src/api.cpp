@@ -6,6 +6,7 @@
 #include <weir/base/log.hpp>
 #include <weir/base/text.hpp>
 #include <weir/events/http_codec.hpp>
+#include <weir/events/media_type.hpp>
 
 #include "api_impl.hpp"
 
@@ -60,6 +61,17 @@ Response no_such_path(const Target& target) {
         known.push_back(route.pattern);
     return problem(404, "no-such-route",
                    "there is nothing at " + printable(path, 200) + did_you_mean(path, known));
+}
+
+/// A JSON body must say that it is one: a page's form cannot, so it gets nowhere even without Origin.
+std::optional<Response> check_media_type(const Request& request, BodyKind kind) {
+    if ((kind != BodyKind::Command && kind != BodyKind::Apply) || request.body.empty()) return std::nullopt;
+    const auto* type = request.header("Content-Type");
+    const std::string_view given = type == nullptr ? std::string_view() : std::string_view(*type);
+    if (events::media_type_of(given) == "application/json") return std::nullopt;
+    return problem(415, "unsupported-media-type",
+                   "this route takes Content-Type: application/json, not " +
+                       (given.empty() ? "a body without one" : "\"" + printable(given, 80) + "\""));
 }
 
 Response unbuilt(const Route& route) {
@@ -162,12 +174,13 @@ Response Api::Impl::handle(const Request& request) {
             413, "body-too-large",
             "the body is over the limit of this route: " + std::to_string(checked.body_bytes_max) + " bytes");
     }
+    if (!response) response = check_media_type(request, checked.route->body);
     if (!response) {
         auto answer = (this->*checked.route->answer)(
             Call{request, checked.target, std::move(checked.values), std::move(checked.principal)});
         response = answer.ok() ? std::move(*answer) : problem(answer.error());
     }
-    if (response->status >= 500) {
+    if (response->status == 500) {
         log::warn("a request failed", {{"method", request.method},
                                        {"target", printable(request.target, 200)},
                                        {"status", response->status},

@@ -10,18 +10,6 @@ namespace {
 
 constexpr std::size_t depth_max = 64;
 
-Status check_content_type(const Request& request) {
-    const auto* type = request.header("Content-Type");
-    const std::string_view given = type == nullptr ? std::string_view() : std::string_view(*type);
-    auto media = given.substr(0, given.find(';'));
-    while (!media.empty() && media.back() == ' ')
-        media.remove_suffix(1);
-    if (same_ignoring_case(media, "application/json")) return {};
-    return Error(ErrorKind::Unsupported,
-                 "this route takes application/json, not " +
-                     (given.empty() ? "a body without Content-Type" : "\"" + printable(given, 80) + "\""));
-}
-
 Error wrong_type(std::string_view name, const Node& found, std::string_view expected) {
     return invalid("the member \"" + std::string(name) + "\" must be " + std::string(expected) + ", not " +
                    found.describe());
@@ -37,7 +25,6 @@ Result<Body> Body::read(const Request& request, std::vector<std::string_view> kn
         if (may_be_empty) return body;
         return invalid("the body is empty; expected a JSON object");
     }
-    WEIR_TRY(check_content_type(request));
     auto valid = validate_json(request.body, {bytes_max, depth_max});
     if (!valid.ok()) return valid.error().in("body");
     const auto first = request.body.find_first_not_of(" \t\r\n");

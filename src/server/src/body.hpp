@@ -11,12 +11,12 @@
 
 namespace weir::server {
 
-/// The JSON object in a request's body, read strictly: Content-Type must be application/json, the text is
-/// validated whole (syntax, UTF-8, depth 64, no name twice), unknown members are errors with a suggestion.
+/// The JSON object in a request's body, read strictly: the text is validated whole (syntax, UTF-8, depth 64,
+/// no name twice), unknown members are errors with a suggestion. The Content-Type was looked at before.
 class Body {
   public:
     /// `known`: names of all members the route takes. An empty body is an empty object if `may_be_empty`.
-    /// Errors: `invalid` with line and column; `unsupported` another Content-Type.
+    /// Errors: `invalid` with line and column, `exhausted` past a limit.
     static Result<Body> read(const Request& request, std::vector<std::string_view> known, bool may_be_empty,
                              std::size_t bytes_max);
 
