@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 namespace weir::ledger::sqlite {
 
@@ -23,7 +24,7 @@ Result<FileState> examine(Connection& connection, int version_known) {
     const auto& path = connection.path();
     const auto application = connection.number("PRAGMA application_id");
     if (!application.ok()) {
-        if (application.error().kind == ErrorKind::Corrupt)
+        if ((sqlite3_errcode(connection.handle()) & 0xff) == SQLITE_NOTADB)
             return invalid(path +
                            " is not a ledger of weir: it is no SQLite file, or its first page is damaged");
         return application.error();
@@ -42,18 +43,40 @@ Result<FileState> examine(Connection& connection, int version_known) {
     return FileState::Ours;
 }
 
-Status prepare_for_writing(Connection& connection) {
+Result<std::unique_ptr<Connection>> open_existing(const std::string& path, const std::string& vfs) {
+    WEIR_TRY(refuse_address(path));
+    std::error_code error;
+    if (vfs.empty() && !std::filesystem::is_regular_file(path, error))
+        return not_found("there is no ledger " + path);
+    WEIR_ASSIGN(connection, Connection::open({path, vfs, false, true, 5000}));
+    WEIR_ASSIGN(state, examine(*connection, schema::migrations().back().to));
+    if (state == FileState::Empty) return invalid(path + " is empty, not a ledger");
+    WEIR_ASSIGN(version, connection->number("PRAGMA user_version"));
+    if (version < schema::migrations().back().to)
+        return unsupported(path + " has the older schema " + std::to_string(version) +
+                           ": start weir with it once, which brings it up to date");
+    return connection;
+}
+
+Status refuse_read_only(Connection& connection) {
     if (sqlite3_db_readonly(connection.handle(), "main") == 1)
         return Error{ErrorKind::Denied,
                      "ledger " + connection.path() +
                          " cannot be written: check its owner and mode, and that the file system "
                          "is not mounted read-only"};
+    return {};
+}
+
+Status prepare_for_writing(Connection& connection) {
+    // EXTRA: the switch to WAL goes through a rollback journal. Were its removal not durable, a loss of power
+    // could bring it back, and rolling it back would drop the log with everything committed since.
+    WEIR_TRY(connection.run("PRAGMA synchronous = EXTRA"));
     WEIR_ASSIGN(query, connection.prepare_once("PRAGMA journal_mode = WAL"));
     WEIR_ASSIGN(row, query.step());
     if (!row || query.text(0) != "wal")
         return internal("ledger " + connection.path() + ": the write-ahead log cannot be turned on");
     return connection.run(
-        "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 32768; PRAGMA cache_size = -65536; "
+        "PRAGMA wal_autocheckpoint = 32768; PRAGMA cache_size = -65536; "
         "PRAGMA temp_store = MEMORY;");
 }
 

@@ -13,11 +13,17 @@ namespace weir::ledger::sqlite {
 /// "the PostgreSQL ledger is not built yet" for a postgres:// address.
 Status refuse_address(const std::string& path);
 
+/// A connection for reading a ledger that is there, of a schema this build knows. Errors: as
+/// open_sqlite_ledger().
+Result<std::unique_ptr<Connection>> open_existing(const std::string& path, const std::string& vfs);
+
 /// What a file turned out to be; everything else is an error.
 enum class FileState { Empty, Ours };
 /// Reads the header and the schema's version. Errors: as open_sqlite_ledger().
 Result<FileState> examine(Connection& connection, int version_known);
 
+/// `denied` if the file can only be read.
+Status refuse_read_only(Connection& connection);
 /// Sets up a connection for writing: WAL, durable commits, no automatic checkpoints below 128 MiB.
 Status prepare_for_writing(Connection& connection);
 /// The same for reading beside a writer.

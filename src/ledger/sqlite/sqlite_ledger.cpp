@@ -161,6 +161,7 @@ Result<std::unique_ptr<SqliteLedger>> open_sqlite_ledger(const SqliteLedgerOptio
     }
     WEIR_ASSIGN(connection,
                 Connection::open({options.path, options.vfs, options.create, false, options.busy_ms}));
+    WEIR_TRY(refuse_read_only(*connection));
     const auto migrations = schema::migrations();
     WEIR_ASSIGN(state, examine(*connection, migrations.back().to));
     if (state == FileState::Empty && !options.create)

@@ -35,9 +35,11 @@ enum class PowerLoss : std::uint8_t {
 ///   disk.power_loss(PowerLoss::Torn, seed);         // then open anew
 /// Model: a file's bytes become durable by its sync; a created file's name by the file's first sync, a
 /// removal at once if SQLite asks for the folder's sync, else by chance. After a failed sync its bytes are
-/// never durable unless written again (as on Linux). Reads by SQLite see everything written. Thread: any; one
-/// lock a disk. Nothing sleeps, no time is read: the VFS's clock stands at 2025-06-01, its chance comes from
-/// the seed. Limits: memory; SQLite's memory-mapped reading is refused.
+/// never durable unless written again (as on Linux). So a database needs `PRAGMA synchronous = EXTRA` before
+/// `journal_mode = WAL`: with FULL the removal of the rollback journal that makes the switch is not durable,
+/// and its return undoes the switch. Reads by SQLite see everything written. Thread: any; one lock a disk.
+/// Time:   none is read, nothing sleeps; the VFS's clock stands at 2025-06-01, its chance comes from the
+/// seed. Limits: memory; SQLite's memory-mapped reading is refused.
 class FaultDisk {
   public:
     /// `name` must not be the name of a VFS yet.
