@@ -59,14 +59,19 @@ Status check_ours(Database& database, const FileKind& kind, bool& empty) {
 Result<Database> open_checked(const std::string& path, const FileKind& kind, const std::string& vfs) {
     if (vfs.empty()) WEIR_TRY(make_private_file(path));
     WEIR_ASSIGN(database, Database::open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs));
+    if (database.is_read_only())
+        return Error{ErrorKind::Denied, "it cannot be written: check its rights and its disk"};
     bool empty = false;
     if (auto ours = check_ours(database, kind, empty); !ours.ok()) {
         if (ours.error().kind != ErrorKind::Corrupt) return ours.error();
         return invalid("it is not an " + std::string(kind.what) + " of weir, or damaged (" +
                        ours.error().message + "); name another path or move the file away");
     }
+    // EXTRA is FULL in WAL mode. But turning to WAL is itself a change with a rollback journal, whose removal
+    // only EXTRA makes durable: a journal that came back after a loss of power would undo the file's first
+    // page.
+    WEIR_TRY(database.run("PRAGMA synchronous=EXTRA"));
     WEIR_TRY(database.run("PRAGMA journal_mode=WAL"));
-    WEIR_TRY(database.run("PRAGMA synchronous=FULL"));
     if (empty) {
         auto made =
             database.run("BEGIN IMMEDIATE; PRAGMA application_id=" + std::to_string(kind.application_id) +
@@ -77,7 +82,7 @@ Result<Database> open_checked(const std::string& path, const FileKind& kind, con
             return made.error();
         }
     }
-    // A read-only file opens, and would fail at the first event only.
+    // Where writing fails in some other way, better now than at the first event.
     if (auto writable = database.run("BEGIN IMMEDIATE; ROLLBACK"); !writable.ok()) {
         database.roll_back();
         return writable.error();

@@ -72,6 +72,8 @@ class Database {
     /// The first column of the first row.
     Result<std::int64_t> number(std::string_view sql);
     [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
+    /// SQLite opens a file that it may not write all the same.
+    [[nodiscard]] bool is_read_only() const { return sqlite3_db_readonly(handle_, "main") == 1; }
     /// Ends a transaction that failed, whatever state it was left in.
     void roll_back();
     /// Every statement must be gone.

@@ -11,11 +11,8 @@
 
 #include <support/catch.hpp>
 
-#include "faulty_vfs.hpp"
-
 using namespace weir;
 using namespace weir::events;
-using tests::FaultyVfs;
 
 namespace {
 
@@ -262,59 +259,6 @@ TEST_CASE("keep_bytes drops the oldest released events, about as many as needed"
     clock.advance(std::chrono::seconds(1));
     REQUIRE(bus->release("events", Position(150)).ok());
     CHECK(bus->look("events")->first.value > first + 20);
-}
-
-TEST_CASE("disk faults leave nothing half-written, and the bus goes on when they end") {
-    FaultyVfs vfs;
-    using Fault = FaultyVfs::Fault;
-    for (const auto fault : {Fault::DiskFull, Fault::WriteError, Fault::ShortWrite, Fault::SyncError})
-        for (int after = 0; after < 12; ++after) {
-            const Folder folder;
-            const ManualClock clock;
-            const EmbeddedBusOptions options{.vfs = vfs.name(), .incarnation = "x"};
-            auto bus = open(folder, clock, options);
-            REQUIRE(publish(*bus, "before").ok());
-            const std::vector<Event> call{event("one", 9000), event("two", 9000), event("three", 9000)};
-            vfs.set(fault, after);
-            std::vector<std::string> expected{"before"};
-            int refused = 0;
-            for (int i = 0; i < 4; ++i) {
-                const auto positions = bus->publish("", call);
-                if (positions.ok()) {
-                    expected.insert(expected.end(), {"one", "two", "three"});
-                } else {
-                    CHECK(positions.error().kind == ErrorKind::Unavailable);
-                    ++refused;
-                }
-                INFO("fault " << static_cast<int>(fault) << " after " << after << " call " << i);
-                REQUIRE(ids(*bus) == expected);
-            }
-            vfs.set(Fault::None);
-            REQUIRE(publish(*bus, "healed").ok());
-            expected.push_back("healed");
-            REQUIRE(ids(*bus) == expected);
-            bus->close();
-            bus = open(folder, clock, options);
-            REQUIRE(ids(*bus) == expected);
-            if (after == 0) CHECK(refused == 4);
-        }
-}
-
-TEST_CASE("a disk that fails at opening is unavailable, and opening again works") {
-    FaultyVfs vfs;
-    for (int after = 0; after < 8; ++after) {
-        const Folder folder;
-        const ManualClock clock;
-        vfs.set(FaultyVfs::Fault::DiskFull, after);
-        auto bus = open_embedded_bus(folder.file(), clock, {.vfs = vfs.name()});
-        if (!bus.ok()) CHECK(bus.error().kind == ErrorKind::Unavailable);
-        if (bus.ok()) (*bus)->close();
-        vfs.set(FaultyVfs::Fault::None);
-        bus = open_embedded_bus(folder.file(), clock, {.vfs = vfs.name()});
-        INFO((bus.ok() ? "" : bus.error().message));
-        REQUIRE(bus.ok());
-        CHECK(publish(**bus, "a").ok());
-    }
 }
 
 TEST_CASE("a call that is too large is refused whole") {
