@@ -122,70 +122,22 @@ TEST_CASE("what payloads say reaches messages only in printable form") {
     CHECK(message.size() < 300);
 }
 
+namespace {
+
+// clang-format off
+constexpr const char* pieces[] = {
+    "event", ".data", ".rows", "x", "7", "-", "1.5", "2u", "'a'", "b'\\xff'", "\"\\u00fc\"", "(", ")", "[",
+    "]", "{", "}", ",", ":", "?", "&&", "||", "!", "==", "!=", "<", ">=", "+", "*", "/", "%", " in ",
+    "has(", "size(", ".map(i, ", ".all(i, ", "i", "true", "false", "null", "int(",
+    "timestamp('2026-01-01T00:00:00Z')", ".getHours(", "duration('1h')", ".matches('a+')", ".startsWith(",
+    "[0]", "['k']", "r'\\'", "\x01", "\xc3", "//", "\n", "google.protobuf.Timestamp", "`a-b`",
+    "9223372036854775807", "1e300", "type(", "string(", "0x", "'''", ".filter(i, ", ".exists_one(i, ",
+};
+// clang-format on
+
+} // namespace
+
 TEST_CASE("any text is refused or evaluated, and explained, without harm") {
-    static constexpr const char* pieces[] = {"event",
-                                             ".data",
-                                             ".rows",
-                                             "x",
-                                             "7",
-                                             "-",
-                                             "1.5",
-                                             "2u",
-                                             "'a'",
-                                             "b'\\xff'",
-                                             "\"\\u00fc\"",
-                                             "(",
-                                             ")",
-                                             "[",
-                                             "]",
-                                             "{",
-                                             "}",
-                                             ",",
-                                             ":",
-                                             "?",
-                                             "&&",
-                                             "||",
-                                             "!",
-                                             "==",
-                                             "!=",
-                                             "<",
-                                             ">=",
-                                             "+",
-                                             "*",
-                                             "/",
-                                             "%",
-                                             " in ",
-                                             "has(",
-                                             "size(",
-                                             ".map(i, ",
-                                             ".all(i, ",
-                                             "i",
-                                             "true",
-                                             "false",
-                                             "null",
-                                             "int(",
-                                             "timestamp('2026-01-01T00:00:00Z')",
-                                             ".getHours(",
-                                             "duration('1h')",
-                                             ".matches('a+')",
-                                             ".startsWith(",
-                                             "[0]",
-                                             "['k']",
-                                             "r'\\'",
-                                             "\x01",
-                                             "\xc3",
-                                             "//",
-                                             "\n",
-                                             "google.protobuf.Timestamp",
-                                             "`a-b`",
-                                             "9223372036854775807",
-                                             "1e300",
-                                             "type(",
-                                             "string(",
-                                             "0x",
-                                             "'''",
-                                             ".filter(i, ",
-                                             ".exists_one(i, "};
     const auto all = bindings();
     std::uint32_t state = 2026;
     const auto roll = [&state](std::size_t sides) {
