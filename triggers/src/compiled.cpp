@@ -284,6 +284,16 @@ bool CompiledTrigger::where_holds(int leaf, EventView& event) const {
     return program.ok() && program->matches(LeafBindings(impl_->leaf(leaf), event));
 }
 
+bool CompiledTrigger::has_where(int leaf) const {
+    return impl_->leaf(leaf).where.has_value();
+}
+
+const cel::Program* CompiledTrigger::where_program(int leaf) const {
+    if (!has_where(leaf)) return nullptr;
+    const auto& program = impl_->where_program(leaf);
+    return program.ok() ? &*program : nullptr;
+}
+
 cel::Explanation CompiledTrigger::explain_where(int leaf, EventView& event) const {
     if (!impl_->leaf(leaf).where) return {};
     const auto& program = impl_->where_program(leaf);

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <unordered_map>
 #include <tuple>
+#include <unordered_map>
 #include <unordered_set>
 
 #include <weir/triggers/join_table.hpp>
@@ -373,9 +373,8 @@ std::vector<HeldEnter> Join::held() const {
                            held->seq, held->time});
     for (const auto& held : impl_->shared)
         if (held) all.push_back({held->leaf, {}, held->seq, held->time});
-    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
-        return std::tie(a.seq, a.leaf) < std::tie(b.seq, b.leaf);
-    });
+    std::sort(all.begin(), all.end(),
+              [](const auto& a, const auto& b) { return std::tie(a.seq, a.leaf) < std::tie(b.seq, b.leaf); });
     return all;
 }
 

@@ -83,18 +83,43 @@ std::string pattern_text(const Pattern& pattern) {
 
 } // namespace
 
+namespace {
+
+/// `event` and a leaf's own name are the event, `run` its settlement: a leaf's condition knows no other name.
+class EventBindings final : public cel::Bindings {
+  public:
+    explicit EventBindings(EventView& event) : event_(event) {}
+    [[nodiscard]] const cel::Value* find(std::string_view name) const override {
+        return name == "run" ? &event_.run() : &event_.value();
+    }
+
+  private:
+    EventView& event_;
+};
+
+} // namespace
+
 struct Matcher::Impl {
+    /// What an event's candidate is looked at by; all of it in one cache line, for these lie far apart.
     struct LeafEntry {
-        std::shared_ptr<const CompiledTrigger> compiled; ///< null: free
         std::int64_t trigger = 0;
         std::uint64_t seen = 0; ///< the event it was last a candidate of
         int leaf = 0;
-        CandidateIndex::Registrations registrations;
+        EntryId pattern = 0;
+        bool has_where = false;
+        const cel::Program* where = nullptr; ///< once it was needed
+        const CompiledTrigger* compiled = nullptr;
     };
     /// A pattern that some leaves share; one of them stands for it.
     struct PatternEntry {
+        std::uint64_t seen = 0; ///< the event for which `met` holds
+        bool met = false;
         std::vector<EntryId> leaves;
         CandidateIndex::Registrations registrations;
+    };
+    struct TriggerEntry {
+        std::shared_ptr<const CompiledTrigger> compiled;
+        std::vector<std::pair<EntryId, CandidateIndex::Registrations>> leaves;
     };
 
     match::Paths paths;
@@ -106,7 +131,7 @@ struct Matcher::Impl {
     std::vector<PatternEntry> pattern_entries;
     std::vector<EntryId> free_patterns;
     std::unordered_map<std::string, EntryId> pattern_ids;
-    std::unordered_map<std::int64_t, std::vector<EntryId>> triggers;
+    std::unordered_map<std::int64_t, TriggerEntry> triggers;
     std::uint64_t event_number = 0;
     std::uint64_t evaluated = 0;
 
@@ -125,37 +150,53 @@ struct Matcher::Impl {
         return entry.compiled->trigger().when.leaves[static_cast<std::size_t>(entry.leaf)].pattern;
     }
 
-    void add_leaf(std::int64_t trigger, const std::shared_ptr<const CompiledTrigger>& compiled, int leaf) {
+    void add_leaf(std::int64_t trigger, TriggerEntry& owner, int leaf) {
         const auto id = make(entries, free_entries);
+        owner.leaves.emplace_back(id, leaves.add(id, conditions_of(*owner.compiled, leaf)));
         auto& entry = entries[id];
-        entry = {compiled, trigger, 0, leaf, leaves.add(id, conditions_of(*compiled, leaf))};
-        triggers[trigger].push_back(id);
-
+        entry =
+            LeafEntry{trigger, 0, leaf, 0, owner.compiled->has_where(leaf), nullptr, owner.compiled.get()};
         const auto [known, is_new] = pattern_ids.emplace(pattern_text(pattern_of(entry)), 0);
         if (is_new) {
             known->second = make(pattern_entries, free_patterns);
             pattern_entries[known->second].registrations =
                 patterns.add(known->second, {pattern_conditions(pattern_of(entry))});
         }
-        pattern_entries[known->second].leaves.push_back(id);
+        entry.pattern = known->second;
+        pattern_entries[entry.pattern].leaves.push_back(id);
     }
 
-    void remove_leaf(EntryId id) {
+    void remove_leaf(EntryId id, const CandidateIndex::Registrations& registrations) {
         auto& entry = entries[id];
-        const auto known = pattern_ids.find(pattern_text(pattern_of(entry)));
-        auto& pattern = pattern_entries[known->second];
+        auto& pattern = pattern_entries[entry.pattern];
         const auto found = std::find(pattern.leaves.rbegin(), pattern.leaves.rend(), id);
         *found = pattern.leaves.back();
         pattern.leaves.pop_back();
         if (pattern.leaves.empty()) {
-            patterns.remove(known->second, pattern.registrations);
+            pattern_ids.erase(pattern_text(pattern_of(entry)));
+            patterns.remove(entry.pattern, pattern.registrations);
             pattern = PatternEntry{};
-            free_patterns.push_back(known->second);
-            pattern_ids.erase(known);
+            free_patterns.push_back(entry.pattern);
         }
-        leaves.remove(id, entry.registrations);
+        leaves.remove(id, registrations);
         entry = LeafEntry{};
         free_entries.push_back(id);
+    }
+
+    /// Looks at each pattern once for an event, whatever number of leaves has it.
+    bool pattern_meets(EntryId id, EventView& event) {
+        auto& pattern = pattern_entries[id];
+        if (std::exchange(pattern.seen, event_number) != event_number) {
+            const auto& entry = entries[pattern.leaves.front()];
+            pattern.met = entry.compiled->pattern_meets(entry.leaf, event);
+        }
+        return pattern.met;
+    }
+
+    static bool where_holds(LeafEntry& entry, EventView& event) {
+        if (!entry.has_where) return true;
+        if (entry.where == nullptr) entry.where = entry.compiled->where_program(entry.leaf);
+        return entry.where != nullptr && entry.where->matches(EventBindings(event));
     }
 
     void match(EventView& event, Match& out) {
@@ -168,17 +209,15 @@ struct Matcher::Impl {
             auto& entry = entries[id];
             if (std::exchange(entry.seen, event_number) == event_number) return true;
             ++evaluated;
-            if (!entry.compiled->pattern_meets(entry.leaf, event)) return true;
+            if (!pattern_meets(entry.pattern, event)) return true;
             out.pattern_met = true;
-            if (entry.compiled->where_holds(entry.leaf, event))
-                out.hits.push_back({entry.trigger, entry.leaf});
+            if (where_holds(entry, event)) out.hits.push_back({entry.trigger, entry.leaf});
             return true;
         });
         if (out.hits.size() > 1) std::sort(out.hits.begin(), out.hits.end());
         if (out.pattern_met) return;
         patterns.candidates(type, probe, [&](EntryId id) {
-            const auto& entry = entries[pattern_entries[id].leaves.front()];
-            out.pattern_met = entry.compiled->pattern_meets(entry.leaf, event);
+            out.pattern_met = pattern_meets(id, event);
             return !out.pattern_met;
         });
     }
@@ -191,18 +230,20 @@ Matcher& Matcher::operator=(Matcher&&) noexcept = default;
 
 void Matcher::add(std::int64_t trigger, std::shared_ptr<const CompiledTrigger> compiled) {
     remove(trigger);
-    impl_->triggers[trigger];
-    for (int leaf = 0; leaf < compiled->leaf_count(); ++leaf)
-        if (!std::holds_alternative<SchedulePattern>(
-                compiled->trigger().when.leaves[static_cast<std::size_t>(leaf)].pattern))
-            impl_->add_leaf(trigger, compiled, leaf);
+    auto& owner = impl_->triggers[trigger];
+    owner.compiled = std::move(compiled);
+    const auto& all = owner.compiled->trigger().when.leaves;
+    for (std::size_t leaf = 0; leaf < all.size(); ++leaf)
+        if (!std::holds_alternative<SchedulePattern>(all[leaf].pattern))
+            impl_->add_leaf(trigger, owner, static_cast<int>(leaf));
+    owner.leaves.shrink_to_fit();
 }
 
 void Matcher::remove(std::int64_t trigger) {
     const auto found = impl_->triggers.find(trigger);
     if (found == impl_->triggers.end()) return;
-    for (const auto id : found->second)
-        impl_->remove_leaf(id);
+    for (const auto& [id, registrations] : found->second.leaves)
+        impl_->remove_leaf(id, registrations);
     impl_->triggers.erase(found);
 }
 
@@ -230,8 +271,11 @@ std::size_t Matcher::index_bytes() const {
                  impl_->entries.capacity() * sizeof(Impl::LeafEntry) +
                  impl_->pattern_entries.capacity() * sizeof(Impl::PatternEntry) +
                  impl_->pattern_ids.size() * node * 2 + impl_->triggers.size() * node * 2;
-    for (const auto& entry : impl_->entries)
-        bytes += entry.registrations.capacity() * sizeof(CandidateIndex::Registration);
+    for (const auto& [id, trigger] : impl_->triggers) {
+        bytes += trigger.leaves.capacity() * sizeof(trigger.leaves.front());
+        for (const auto& leaf : trigger.leaves)
+            bytes += leaf.second.capacity() * sizeof(CandidateIndex::Registration);
+    }
     for (const auto& pattern : impl_->pattern_entries)
         bytes += pattern.leaves.capacity() * sizeof(EntryId);
     return bytes;

@@ -89,17 +89,28 @@ void CandidateIndex::drop_use(std::uint32_t partition, PathId path) {
 }
 
 /// What a comparison by itself offers; cost infinite if nothing.
-CandidateIndex::Choice CandidateIndex::weigh(std::uint32_t partition, const cel::Comparison& comparison) {
+CandidateIndex::Choice CandidateIndex::weigh(std::uint32_t partition, const cel::Comparison& comparison,
+                                             const Registrations& out) {
     Choice choice{&comparison, 0, 0, false, false, std::numeric_limits<double>::infinity()};
     const auto path = paths_.known(comparison.path);
     const auto standing = [&](std::uint32_t kind, std::uint64_t value) {
         if (!path) return 0.0;
+        const auto hash = slot_hash(partition, *path, kind, value);
+        for (const auto& at : out)
+            if (at.hash == hash) return -1.0;
         return static_cast<double>(postings_.find(slot_hash(partition, *path, kind, value)).size());
+    };
+    // Between equal ones, the path that has had more different literals: it parts events better.
+    const auto spread = [&] {
+        if (!path) return 1.0;
+        for (const auto& use : partitions_[partition].uses)
+            if (use.path == *path) return 1.0 / (1.0 + use.distinct);
+        return 1.0;
     };
     const bool hashable = std::all_of(comparison.literals.begin(), comparison.literals.end(),
                                       [](const cel::Value& literal) { return value_hash(literal) != 0; });
     if (comparison.op == Op::Equal && hashable) {
-        choice.cost = standing(0, value_hash(comparison.literals.front()));
+        choice.cost = standing(0, value_hash(comparison.literals.front())) + spread();
     } else if (comparison.op == Op::In && hashable && comparison.literals.size() <= in_literals_max) {
         choice.cost = 0;
         for (const auto& literal : comparison.literals)
@@ -134,10 +145,11 @@ std::vector<CandidateIndex::Choice> CandidateIndex::ranges(const Conjunction& al
     return found;
 }
 
-CandidateIndex::Choice CandidateIndex::best(std::uint32_t partition, const Conjunction& all) {
+CandidateIndex::Choice CandidateIndex::best(std::uint32_t partition, const Conjunction& all,
+                                            const Registrations& out) {
     auto choices = ranges(all);
     for (const auto& comparison : all)
-        if (partition == 0 || !is_type(comparison)) choices.push_back(weigh(partition, comparison));
+        if (partition == 0 || !is_type(comparison)) choices.push_back(weigh(partition, comparison, out));
     Choice best{nullptr, 0, 0, false, false, std::numeric_limits<double>::infinity()};
     for (const auto& choice : choices)
         if (choice.cost < best.cost) best = choice;
@@ -163,7 +175,7 @@ void CandidateIndex::register_range(EntryId entry, std::uint32_t partition, cons
 
 void CandidateIndex::register_one(EntryId entry, std::uint32_t partition, const Conjunction& all,
                                   Registrations& out) {
-    const auto choice = best(partition, all);
+    const auto choice = best(partition, all, out);
     if (choice.comparison == nullptr) {
         partitions_[partition].always.push_back(entry);
         out.push_back({0, 0, partition, 0, 0, Kind::Always});
@@ -183,8 +195,11 @@ void CandidateIndex::register_one(EntryId entry, std::uint32_t partition, const 
     }
     for (const auto& literal : choice.comparison->literals) {
         const auto hash = slot_hash(partition, path, 0, value_hash(literal));
+        // Another alternative of the entry may stand there already; then it is a candidate as it is.
+        if (std::any_of(out.begin(), out.end(), [&](const Registration& at) { return at.hash == hash; }))
+            continue;
         ++use.equal;
-        postings_.add(hash, entry);
+        if (postings_.add(hash, entry)) ++use.distinct;
         out.push_back({hash, 0, partition, path, 0, Kind::Hash});
     }
 }

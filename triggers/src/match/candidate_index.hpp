@@ -57,6 +57,7 @@ class CandidateIndex {
     struct PathUse {
         PathId path = 0;
         std::uint32_t equal = 0;                         ///< how many by hash
+        std::uint32_t distinct = 0;                      ///< how many literals these had, ever
         std::map<std::uint16_t, std::uint32_t> prefixes; ///< length -> how many
         std::map<std::uint16_t, std::uint32_t> bins;     ///< level -> how many
         std::multimap<double, EntryId> at_least;         ///< the value must be at least this
@@ -92,8 +93,8 @@ class CandidateIndex {
     PathUse& use_of(std::uint32_t partition, PathId path);
     void drop_use(std::uint32_t partition, PathId path);
     void forget_partition(std::uint32_t partition);
-    Choice best(std::uint32_t partition, const Conjunction& all);
-    Choice weigh(std::uint32_t partition, const cel::Comparison& comparison);
+    Choice best(std::uint32_t partition, const Conjunction& all, const Registrations& out);
+    Choice weigh(std::uint32_t partition, const cel::Comparison& comparison, const Registrations& out);
     static std::vector<Choice> ranges(const Conjunction& all);
     void register_one(EntryId entry, std::uint32_t partition, const Conjunction& all, Registrations& out);
     void register_range(EntryId entry, std::uint32_t partition, const Choice& choice, Registrations& out);

@@ -11,13 +11,13 @@ void Postings::grow() {
         if (slot.state != State::Empty) slots_[position(slot.hash)] = slot;
 }
 
-void Postings::add(std::uint64_t hash, EntryId entry) {
+bool Postings::add(std::uint64_t hash, EntryId entry) {
     if ((used_ + 1) * 3 > slots_.size() * 2) grow();
     auto& slot = slots_[position(hash)];
     if (slot.state == State::Empty) {
         slot = {hash, entry, State::One};
         ++used_;
-        return;
+        return true;
     }
     if (slot.state == State::One) {
         std::uint32_t list = 0;
@@ -33,6 +33,7 @@ void Postings::add(std::uint64_t hash, EntryId entry) {
         slot.state = State::List;
     }
     lists_[slot.value].push_back(entry);
+    return false;
 }
 
 void Postings::remove(std::uint64_t hash, EntryId entry) {

@@ -14,7 +14,8 @@ using EntryId = std::uint32_t;
 /// make a candidate too many. Open addressing with linear probing; a slot holds its only entry itself.
 class Postings {
   public:
-    void add(std::uint64_t hash, EntryId entry);
+    /// True if nothing stood under the hash before.
+    bool add(std::uint64_t hash, EntryId entry);
     void remove(std::uint64_t hash, EntryId entry);
     /// The entries under the hash. Valid until the next change.
     [[nodiscard]] std::span<const EntryId> find(std::uint64_t hash) const {

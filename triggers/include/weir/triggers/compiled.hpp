@@ -53,6 +53,9 @@ class CompiledTrigger {
 
     /// The leaf's `where` (true if it has none). An error means "no match", and `why` shows it.
     [[nodiscard]] Result<bool> where(int leaf, EventView& event) const;
+    [[nodiscard]] bool has_where(int leaf) const;
+    /// The compiled `where`, which lives as long as the trigger does; null if there is none or it is broken.
+    [[nodiscard]] const cel::Program* where_program(int leaf) const;
     /// where(), with every error as false: what runs on each candidate.
     [[nodiscard]] bool where_holds(int leaf, EventView& event) const;
     [[nodiscard]] cel::Explanation explain_where(int leaf, EventView& event) const;
