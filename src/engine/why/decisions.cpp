@@ -47,8 +47,8 @@ std::string outcome_text(const DecisionRow& row, const std::string& trigger) {
         return "the firing was suppressed: a run of " + trigger +
                " was unfinished and `overlap` is skip; `overlap: queue` would make it wait" + detail;
     if (row.reason == "queue_full")
-        return "the firing was suppressed: the queue of waiting launches was full (`overlap: {queue: "
-               "{limit}}`)" +
+        return "the firing was suppressed: the queue of waiting launches was full (`queue: {limit: N}` "
+               "raises it)" +
                detail;
     return "the firing was suppressed (" + row.reason + ")" + detail;
 }

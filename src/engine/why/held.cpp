@@ -88,9 +88,25 @@ Result<WhyVerdict> still_held(const Question& question, const HeldRow& row) {
     return out;
 }
 
+/// Whether an event was dead of age when something else ended its row: then that was only the tidying up.
+Result<bool> died_before(const Question& question, const HeldRow& row, Instant out) {
+    const ledger::TriggerVersionRow* in_force = nullptr;
+    for (const auto& version : question.versions) {
+        if (version.from < row.left->out) in_force = &version;
+    }
+    if (in_force == nullptr) return false;
+    WEIR_ASSIGN(trigger, trigger_of(*in_force));
+    const auto end = dies_after(trigger, row.entered);
+    return end && *end < out;
+}
+
 Result<WhyVerdict> left(const Question& question, const HeldRow& row) {
-    const auto& why = row.left->why;
+    auto why = row.left->why;
     WEIR_ASSIGN(out_input, question.reader.input(row.left->out));
+    if (why != "consumed") {
+        WEIR_ASSIGN(dead, died_before(question, row, out_input.time));
+        if (dead) why = "expired";
+    }
     const auto begin = question.event_text() + " was held " + held_as(row) + " by " +
                        question.trigger_text() + " from " + at(row.entered.time) + " to " +
                        at(out_input.time);

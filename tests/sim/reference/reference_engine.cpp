@@ -57,6 +57,14 @@ void ReferenceEngine::set_slots(Trigger& trigger, Instant time, const triggers::
     trigger.next_slot = std::move(next);
 }
 
+void ReferenceEngine::expire(Trigger& trigger, Seq seq, Instant time) {
+    for (auto& fill : trigger.fills) {
+        if (!fill.ended.empty() || !dead(trigger, fill, time)) continue;
+        fill.ended = "expired";
+        fill.ended_at = seq;
+    }
+}
+
 /// Held events stay where the leaf is the same thing still.
 void ReferenceEngine::carry_fills(Trigger& trigger, Seq seq, const triggers::When& before,
                                   const triggers::When& after) {
@@ -90,6 +98,7 @@ int ReferenceEngine::apply(Seq seq, Instant time, const triggers::Trigger& docum
             continue;
         if (trigger.document().hash == document.hash) return static_cast<int>(i + 1);
         const auto before = trigger.document();
+        expire(trigger, seq, time);
         carry_fills(trigger, seq, before.when, document.when);
         trigger.versions.push_back({seq, document});
         set_slots(trigger, time, &before);
@@ -107,6 +116,7 @@ void ReferenceEngine::remove(Seq seq, Instant time, int trigger) {
     auto& gone = at(trigger);
     gone.deleted = seq;
     gone.next_slot.clear();
+    expire(gone, seq, time);
     for (auto& fill : gone.fills) {
         if (!fill.ended.empty()) continue;
         fill.ended = "dropped";

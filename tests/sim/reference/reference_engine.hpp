@@ -137,6 +137,8 @@ class ReferenceEngine {
     }
     [[nodiscard]] const Recorded* event_at(Seq seq) const;
     void set_slots(Trigger& trigger, Instant time, const triggers::Trigger* before);
+    /// Held events that are too old at `time` end as expired, whatever else would have ended them.
+    void expire(Trigger& trigger, Seq seq, Instant time);
     void carry_fills(Trigger& trigger, Seq seq, const triggers::When& before, const triggers::When& after);
 
     // reference_matching.cpp: what an event meets, what a trigger fires

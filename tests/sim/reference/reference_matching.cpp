@@ -95,9 +95,7 @@ void ReferenceEngine::join(int trigger, const Recorded& event,
         fill.ended = why;
         fill.ended_at = event.seq;
     };
-    for (auto& fill : fills) {
-        if (fill.ended.empty() && dead(at(trigger), fill, event.time)) end(fill, "expired");
-    }
+    expire(at(trigger), event.seq, event.time);
     // consume: latest. The newest of each leaf and key takes the place of the one before.
     std::set<std::string> keys{""};
     bool shared = false;

@@ -39,8 +39,8 @@ class Chance {
     std::uint64_t state_;
 };
 
-/// The product's core on the ledger in memory, input by input, and the reference model beside it, fed the same.
-/// No shell, no bus: the core's decisions and what `why` makes of the record are what is compared.
+/// The product's core on the ledger in memory, input by input, and the reference model beside it, fed the
+/// same. No shell, no bus: the core's decisions and what `why` makes of the record are what is compared.
 class Trace {
   public:
     explicit Trace(std::uint64_t seed);
