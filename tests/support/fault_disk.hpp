@@ -84,6 +84,8 @@ struct Node {
         pending.push_back(std::move(change));
     }
     void sync() {
+        // A sync settles the file's size: a truncation that an earlier one lost cannot come back.
+        std::erase_if(limbo, [](const Change& lost) { return lost.truncates; });
         for (auto& change : pending) {
             std::erase_if(limbo, [&](const Change& lost) {
                 if (change.truncates) return lost.offset >= change.offset;

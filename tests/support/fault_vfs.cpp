@@ -194,6 +194,29 @@ void FaultDisk::power_loss(PowerLoss how, std::uint64_t seed) {
     state.power_off = false;
 }
 
+void FaultDisk::kill() {
+    std::lock_guard lock(state_->mutex);
+    auto& state = *state_;
+    // New nodes with the same bytes: the old ones stay with the dead files, locks and all.
+    std::map<const Node*, std::shared_ptr<Node>> heirs;
+    for (auto* names : {&state.files, &state.durable}) {
+        for (auto& [name, node] : *names) {
+            auto& heir = heirs[node.get()];
+            if (!heir) {
+                heir = std::make_shared<Node>();
+                heir->current = node->current;
+                heir->durable = node->durable;
+                heir->pending = node->pending;
+                heir->limbo = node->limbo;
+            }
+        }
+    }
+    for (auto* names : {&state.files, &state.durable})
+        for (auto& [name, node] : *names)
+            node = heirs[node.get()];
+    ++state.generation;
+}
+
 bool FaultDisk::power_is_off() const {
     std::lock_guard lock(state_->mutex);
     return state_->power_off;

@@ -22,6 +22,12 @@ enum class FileState { Empty, Ours };
 /// Reads the header and the schema's version. Errors: as open_sqlite_ledger().
 Result<FileState> examine(Connection& connection, int version_known);
 
+/// Writes the write-ahead log of a ledger that nobody has open again, byte for byte, and syncs it. After a
+/// sync that failed the kernel may show bytes that are on no disk; a process that begins anew would take them
+/// for committed and never sync them, and after a loss of power the rest of the log would be cut off behind
+/// them.
+Status secure_log(const std::string& path, const std::string& vfs);
+
 /// `denied` if the file can only be read.
 Status refuse_read_only(Connection& connection);
 /// Sets up a connection for writing: WAL, durable commits, no automatic checkpoints below 128 MiB.

@@ -159,6 +159,7 @@ Result<std::unique_ptr<SqliteLedger>> open_sqlite_ledger(const SqliteLedgerOptio
         lock = std::move(taken);
         WEIR_TRY(make_private_file(options.path));
     }
+    WEIR_TRY(secure_log(options.path, options.vfs));
     WEIR_ASSIGN(connection,
                 Connection::open({options.path, options.vfs, options.create, false, options.busy_ms}));
     WEIR_TRY(refuse_read_only(*connection));

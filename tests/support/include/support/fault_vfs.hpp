@@ -67,6 +67,9 @@ class FaultDisk {
     /// The power goes (or went) and comes back: what was not durable is lost as `how` says, every open file
     /// is dead (its operations fail, closing works), locks and shared memory are gone.
     void power_loss(PowerLoss how, std::uint64_t seed);
+    /// The process that has files open ends, as by SIGKILL: everything written stays, synced or not; every
+    /// open file is dead, locks and shared memory are gone.
+    void kill();
     /// True after a Power fault until power_loss().
     [[nodiscard]] bool power_is_off() const;
 
