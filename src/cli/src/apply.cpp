@@ -3,10 +3,10 @@
 #include <weir/base/json.hpp>
 #include <weir/base/text.hpp>
 #include <weir/cli/cli.hpp>
+#include <weir/cli/documents.hpp>
 
 #include "answer.hpp"
 #include "commands.hpp"
-#include "files.hpp"
 
 namespace weir::cli {
 namespace {

@@ -2,13 +2,13 @@
 
 #include <weir/base/text.hpp>
 #include <weir/cli/cli.hpp>
+#include <weir/cli/documents.hpp>
 #include <weir/engine/binding.hpp>
 #include <weir/flows/document.hpp>
 #include <weir/triggers/compiled.hpp>
 #include <weir/triggers/document.hpp>
 
 #include "commands.hpp"
-#include "files.hpp"
 
 namespace weir::cli {
 namespace {
@@ -24,6 +24,10 @@ class Checker {
     void add_flows(const Gathered& gathered) {
         for (const auto& file : gathered.files) {
             if (!file.has_flow) continue;
+            if (file.is_mixed) {
+                problems_.push_back({{file.name, 1, 1}, "triggers and flows in one file: put them into two"});
+                continue;
+            }
             const auto loader = [&](const std::string& path) -> Result<std::string> {
                 for (const auto& name : {file.name.substr(0, file.name.rfind('/') + 1) + path, path}) {
                     if (const auto found = gathered.extra.find(name); found != gathered.extra.end())

@@ -7,10 +7,22 @@
 namespace weir::cli {
 namespace {
 
+/// The words before a command: "weir ledger" for `weir ledger claim`.
+std::string words_before(const CLI::App* app) {
+    const auto* parent = app->get_parent();
+    if (parent == nullptr) return {};
+    const auto before = words_before(parent);
+    return before + (before.empty() ? "" : " ") + parent->get_name();
+}
+
+std::string help_of(const CLI::App* app) {
+    return app->help(words_before(app));
+}
+
 std::string help_of_deepest(CLI::App* app) {
     while (!app->get_subcommands().empty())
         app = app->get_subcommands().front();
-    return app->help();
+    return help_of(app);
 }
 
 std::string full_name(const CLI::App* app) {
@@ -222,7 +234,7 @@ void Parser::add_help() {
             if (at == nullptr)
                 return end(exit_wrong_use, "weir: there is no command \"" + printable(word, 60) + "\"\n");
         }
-        end(exit_done, at->help());
+        end(exit_done, help_of(at));
     });
     command("version", "the version of this weir", "  weir version")->callback([this] {
         end(exit_done, "weir " + hooks_.version + "\n");

@@ -36,16 +36,18 @@ void Parser::add_publish() {
                          "  weir publish --file events.jsonl          # a CloudEvent a line; safe to repeat\n"
                          "  generate | weir publish data.ready --file -");
     made->add_option("TYPE", options->type, "type of the event");
-    auto* file = made->add_option("--file", options->file,
-                                  "JSON lines: a CloudEvent each, or with TYPE its data; - for stdin");
-    made->add_option("--data", options->data, "JSON, or @FILE")->excludes(file);
-    made->add_option("--subject", options->subject, "what the event is about")->excludes(file);
-    made->add_option("--id", options->id, "unique within the source; the same id again is a duplicate")
-        ->excludes(file);
+    made->add_option("--file", options->file,
+                     "JSON lines: a CloudEvent each, or with TYPE its data; - for stdin");
+    made->add_option("--data", options->data, "JSON, or @FILE");
+    made->add_option("--subject", options->subject, "what the event is about");
+    made->add_option("--id", options->id, "unique within the source; the same id again is a duplicate");
     made->add_option("--source", options->source, "who says so; /weir/cli if not given");
     json(made, options->json);
     made->add_option("--server", out_.server, "the server's address (else WEIR_SERVER)");
     made->callback([this, options] {
+        const bool of_one = !options->data.empty() || !options->subject.empty() || !options->id.empty();
+        if (!options->file.empty() && of_one)
+            throw CLI::ValidationError("--file", "cannot go with --data, --subject or --id");
         if (options->type.empty() && options->file.empty()) throw CLI::RequiredError("TYPE (or --file)");
         out_.client = [options](Environment& environment) { return publish(environment, *options); };
     });
@@ -108,15 +110,16 @@ void Parser::add_explain() {
     auto* made = command("why", "why a run exists; why an event did or did not start one",
                          "  weir why 0190b3a2-...\n  weir why --trigger ads/retrain --event load-17\n"
                          "  weir why --trigger ads/retrain --event '/etl load-17'   # source and id");
-    auto* run = made->add_option("RUN", options->run, "a run's id");
-    auto* trigger = made->add_option("--trigger", options->trigger, "TEAM/TRIGGER")->excludes(run);
-    auto* event =
-        made->add_option("--event", options->event, "an event's id, or \"source id\"")->excludes(run);
+    made->add_option("RUN", options->run, "a run's id");
+    auto* trigger = made->add_option("--trigger", options->trigger, "TEAM/TRIGGER");
+    auto* event = made->add_option("--event", options->event, "an event's id, or \"source id\"");
     trigger->needs(event);
     event->needs(trigger);
     json(made, options->json);
     made->add_option("--server", out_.server, "the server's address (else WEIR_SERVER)");
     made->callback([this, options] {
+        if (!options->run.empty() && !options->trigger.empty())
+            throw CLI::ValidationError("RUN", "cannot go with --trigger and --event");
         if (options->run.empty() && options->trigger.empty())
             throw CLI::RequiredError("RUN, or --trigger with --event,");
         out_.client = [options](Environment& environment) { return why(environment, *options); };

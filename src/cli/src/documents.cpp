@@ -1,4 +1,4 @@
-#include "files.hpp"
+#include <weir/cli/documents.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -79,7 +79,7 @@ class Gatherer {
             out_.problems.push_back(text.error().message);
             return {};
         }
-        DocumentFile file{path, std::move(*text), false};
+        DocumentFile file{path, std::move(*text), false, false};
         Problems problems;
         const auto documents = read_documents(file.text, path, problems);
         const auto is_ours = [](const Node& node) { return node.find("trigger") || node.find("flow"); };
@@ -93,6 +93,8 @@ class Gatherer {
             file.has_flow = true;
             add_pipeline(document, path);
         }
+        const auto is_trigger = [](const Node& node) { return node.find("trigger") != nullptr; };
+        file.is_mixed = file.has_flow && std::any_of(documents.begin(), documents.end(), is_trigger);
         bytes_ += file.text.size();
         out_.files.push_back(std::move(file));
         return {};
