@@ -55,6 +55,7 @@ TEST_CASE("in foul weather every firing has exactly one run, and a replay decide
         World world(plan, foul(seed), memory_storage());
         auto report = world.run();
         if (report.failures.empty()) check_exactly_once(world, report.failures);
+        if (report.failures.empty()) check_against_reference(world, plan, report.failures);
         crashes += report.crashes;
         INFO(all_of(report.failures));
         REQUIRE(report.failures.empty());

@@ -114,4 +114,7 @@ class World {
 /// event was taken once, nothing is left open. Adds what is wrong.
 void check_exactly_once(World& world, std::vector<std::string>& failures);
 
+/// Decisions, and the answer of `why` for every recorded event and trigger, equal the reference model's.
+void check_against_reference(World& world, const Plan& plan, std::vector<std::string>& failures);
+
 }  // namespace weir::sim

@@ -1,0 +1,112 @@
+#include "ledger_commands.hpp"
+
+#include <cstdio>
+#include <string>
+
+#include <unistd.h>
+
+#include <weir/base/clock.hpp>
+#include <weir/base/json.hpp>
+#include <weir/events/embedded_bus.hpp>
+#include <weir/ledger/maintenance.hpp>
+#include <weir/ledger/sqlite_ledger.hpp>
+
+namespace weir::app {
+namespace {
+
+int failed(const char* command, const Error& error) {
+    std::fprintf(stderr, "weir ledger %s: %s\n", command, error.message.c_str());
+    return cli::exit_failed;
+}
+
+std::string ledger_path(const cli::LedgerOptions& options) { return options.data + "/ledger.db"; }
+
+/// On a terminal one line that is written over; nothing in a pipe.
+ledger::CopyProgress progress() {
+    if (isatty(STDERR_FILENO) == 0) return {};
+    return [](std::int64_t done, std::int64_t total) {
+        std::fprintf(stderr, "\r%lld of %lld pages%s", static_cast<long long>(done), static_cast<long long>(total),
+                     done == total ? "\n" : "");
+    };
+}
+
+}  // namespace
+
+int ledger_backup(const cli::LedgerOptions& options) {
+    const auto done = ledger::backup_ledger(ledger_path(options), options.file, progress());
+    if (!done.ok()) return failed("backup", done.error());
+    std::printf(options.json ? "{\"backup\":%s}\n" : "backed up to %s\n",
+                options.json ? json_string(options.file).c_str() : options.file.c_str());
+    return cli::exit_done;
+}
+
+int ledger_restore(const cli::LedgerOptions& options) {
+    const auto path = ledger_path(options);
+    if (options.force && access(path.c_str(), F_OK) == 0) {
+        // Kept aside, never deleted: a restore by mistake must be possible to take back.
+        const auto aside = path + ".before-restore-" + std::to_string(to_ns(SystemClock().now()));
+        for (const std::string suffix : {"", "-wal", "-shm"}) {
+            const auto from = path + suffix, to = aside + suffix;
+            if (access(from.c_str(), F_OK) == 0 && std::rename(from.c_str(), to.c_str()) != 0)
+                return failed("restore", unavailable("cannot move " + from + " aside"));
+        }
+        std::fprintf(stderr, "the ledger that was there is kept as %s\n", aside.c_str());
+    }
+    const auto done = ledger::restore_ledger(options.file, path, progress());
+    if (!done.ok()) return failed("restore", done.error());
+    std::printf(options.json ? "{\"restored\":%s}\n" : "restored %s\n",
+                options.json ? json_string(path).c_str() : path.c_str());
+    return cli::exit_done;
+}
+
+int ledger_verify(const cli::LedgerOptions& options) {
+    const auto on_check = [](const std::string& check) {
+        if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "checking: %s\n", check.c_str());
+    };
+    const auto path = options.file.empty() ? ledger_path(options) : options.file;
+    const auto report = ledger::verify_ledger(path, {}, on_check);
+    if (!report.ok()) return failed("verify", report.error());
+    if (options.json) {
+        std::string findings;
+        for (const auto& finding : report->findings) findings += (findings.empty() ? "" : ",") + json_string(finding);
+        std::printf("{\"sound\":%s,\"inputs\":%lld,\"decisions\":%lld,\"runs\":%lld,\"findings\":[%s]}\n",
+                    report->findings.empty() ? "true" : "false", static_cast<long long>(report->inputs),
+                    static_cast<long long>(report->decisions), static_cast<long long>(report->runs), findings.c_str());
+    } else {
+        for (const auto& finding : report->findings) std::printf("%s\n", finding.c_str());
+        std::printf("%lld inputs, %lld decisions, %lld runs: %s\n", static_cast<long long>(report->inputs),
+                    static_cast<long long>(report->decisions), static_cast<long long>(report->runs),
+                    report->findings.empty() ? "sound" : "not sound");
+    }
+    return report->findings.empty() ? cli::exit_done : cli::exit_failed;
+}
+
+int ledger_claim(const cli::LedgerOptions& options) {
+    if (options.moved == options.as_new)
+        return failed("claim", invalid("say --moved (the old place is gone) or --new (both go on)")), cli::exit_wrong_use;
+    ledger::SqliteLedgerOptions settings;
+    settings.path = ledger_path(options);
+    settings.create = false;
+    auto ledger = ledger::open_sqlite_ledger(settings);
+    if (!ledger.ok()) return failed("claim", ledger.error());
+    std::vector<ledger::PositionRow> heads;
+    if (options.as_new) {
+        SystemClock clock;
+        auto bus = events::open_embedded_bus(options.data + "/events.db", clock);
+        if (!bus.ok()) return failed("claim", bus.error());
+        const auto streams = (*bus)->streams();
+        if (!streams.ok()) return failed("claim", streams.error());
+        for (const auto& stream : *streams) {
+            const auto state = (*ledger)->register_stream(stream.name, "bus", stream.incarnation);
+            if (!state.ok()) return failed("claim", state.error());
+            heads.push_back({state->no, stream.head, clock.now(), {}});
+        }
+    }
+    const auto claimed = (*ledger)->claim(options.moved ? ledger::Claim::Moved : ledger::Claim::New, heads);
+    if (!claimed.ok()) return failed("claim", claimed.error());
+    std::printf("claimed: %s\n", options.moved ? "this ledger goes on here, with the same secret"
+                                               : "this copy goes on with a new secret, from the heads of its streams");
+    return cli::exit_done;
+}
+
+}  // namespace weir::app
