@@ -15,9 +15,10 @@ constexpr std::size_t types_max = 16;        ///< of one `in`; more are not spli
 constexpr std::size_t prefix_bytes_max = 64; ///< longer ones are cut: a candidate more, a length less
 constexpr int level_bias = 1100;             ///< levels are exponents of two, -1074..1024, shifted above zero
 
-// Rough weights: how many candidates more than an equality with an unseen literal a way to index lets
-// through.
-constexpr double prefix_cost = 4, bin_cost = 20, half_open_cost = 1000;
+// A way to index costs what it adds to an event: how likely the event has the literal (one in as many as the
+// path has had) times the candidates that stand there then. Ranges have no literals; these are their fixed
+// prices, above that of a path never seen, which must be tried to become known.
+constexpr double bin_cost = 2, half_open_cost = 10;
 
 bool is_type(const cel::Comparison& comparison) {
     return comparison.path.size() == 1 && comparison.path[0] == "type";
@@ -93,30 +94,28 @@ CandidateIndex::Choice CandidateIndex::weigh(std::uint32_t partition, const cel:
                                              const Registrations& out) {
     Choice choice{&comparison, 0, 0, false, false, std::numeric_limits<double>::infinity()};
     const auto path = paths_.known(comparison.path);
-    const auto standing = [&](std::uint32_t kind, std::uint64_t value) {
-        if (!path) return 0.0;
+    const PathUse* use = nullptr;
+    if (path)
+        for (const auto& each : partitions_[partition].uses)
+            if (each.path == *path) use = &each;
+    const auto price = [&](std::uint32_t kind, std::uint64_t value) {
+        if (use == nullptr) return 1.0;
         const auto hash = slot_hash(partition, *path, kind, value);
+        // Where the entry stands already for another alternative it costs nothing more.
         for (const auto& at : out)
-            if (at.hash == hash) return -1.0;
-        return static_cast<double>(postings_.find(slot_hash(partition, *path, kind, value)).size());
-    };
-    // Between equal ones, the path that has had more different literals: it parts events better.
-    const auto spread = [&] {
-        if (!path) return 1.0;
-        for (const auto& use : partitions_[partition].uses)
-            if (use.path == *path) return 1.0 / (1.0 + use.distinct);
-        return 1.0;
+            if (at.hash == hash) return 0.0;
+        const auto seen = kind == 0 ? use->distinct : use->distinct_prefixes;
+        return static_cast<double>(postings_.find(hash).size() + 1) / (1.0 + seen);
     };
     const bool hashable = std::all_of(comparison.literals.begin(), comparison.literals.end(),
                                       [](const cel::Value& literal) { return value_hash(literal) != 0; });
-    if (comparison.op == Op::Equal && hashable) {
-        choice.cost = standing(0, value_hash(comparison.literals.front())) + spread();
-    } else if (comparison.op == Op::In && hashable && comparison.literals.size() <= in_literals_max) {
+    if ((comparison.op == Op::Equal || comparison.op == Op::In) && hashable &&
+        comparison.literals.size() <= in_literals_max) {
         choice.cost = 0;
         for (const auto& literal : comparison.literals)
-            choice.cost += 1 + standing(0, value_hash(literal));
+            choice.cost += price(0, value_hash(literal));
     } else if (comparison.op == Op::Prefix && !prefix_of(comparison).empty()) {
-        choice.cost = prefix_cost + standing(1, text_hash(prefix_of(comparison)));
+        choice.cost = price(1, text_hash(prefix_of(comparison)));
     }
     return choice;
 }
@@ -189,7 +188,7 @@ void CandidateIndex::register_one(EntryId entry, std::uint32_t partition, const 
         const auto length = static_cast<std::uint16_t>(prefix.size());
         const auto hash = slot_hash(partition, path, 1, text_hash(prefix));
         ++use.prefixes[length];
-        postings_.add(hash, entry);
+        if (postings_.add(hash, entry)) ++use.distinct_prefixes;
         out.push_back({hash, 0, partition, path, length, Kind::Prefix});
         return;
     }

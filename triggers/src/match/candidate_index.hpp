@@ -56,8 +56,9 @@ class CandidateIndex {
     /// How entries of a partition ask for one path.
     struct PathUse {
         PathId path = 0;
-        std::uint32_t equal = 0;                         ///< how many by hash
-        std::uint32_t distinct = 0;                      ///< how many literals these had, ever
+        std::uint32_t equal = 0;    ///< how many by hash
+        std::uint32_t distinct = 0; ///< how many literals these had, ever
+        std::uint32_t distinct_prefixes = 0;
         std::map<std::uint16_t, std::uint32_t> prefixes; ///< length -> how many
         std::map<std::uint16_t, std::uint32_t> bins;     ///< level -> how many
         std::multimap<double, EntryId> at_least;         ///< the value must be at least this

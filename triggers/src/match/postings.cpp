@@ -6,20 +6,28 @@
 namespace weir::triggers::match {
 
 void Postings::grow() {
-    auto old = std::exchange(slots_, std::vector<Slot>(slots_.empty() ? 16 : slots_.size() * 2));
-    for (const auto& slot : old)
-        if (slot.state != State::Empty) slots_[position(slot.hash)] = slot;
+    const auto size = slots_.empty() ? std::size_t{16} : slots_.size() * 2;
+    const auto old = std::exchange(slots_, std::vector<Slot>(size));
+    const auto old_tags = std::exchange(tags_, std::vector<std::uint8_t>(size, empty));
+    for (std::size_t i = 0; i < old.size(); ++i) {
+        if (old_tags[i] == empty) continue;
+        const auto at = position(old[i].hash);
+        slots_[at] = old[i];
+        tags_[at] = old_tags[i];
+    }
 }
 
 bool Postings::add(std::uint64_t hash, EntryId entry) {
     if ((used_ + 1) * 3 > slots_.size() * 2) grow();
-    auto& slot = slots_[position(hash)];
-    if (slot.state == State::Empty) {
-        slot = {hash, entry, State::One};
+    const auto at = position(hash);
+    auto& slot = slots_[at];
+    if (tags_[at] == empty) {
+        slot = {hash, entry, false};
+        tags_[at] = tag_of(hash);
         ++used_;
         return true;
     }
-    if (slot.state == State::One) {
+    if (!slot.is_list) {
         std::uint32_t list = 0;
         if (free_lists_.empty()) {
             list = static_cast<std::uint32_t>(lists_.size());
@@ -30,7 +38,7 @@ bool Postings::add(std::uint64_t hash, EntryId entry) {
         }
         lists_[list].push_back(slot.value);
         slot.value = list;
-        slot.state = State::List;
+        slot.is_list = true;
     }
     lists_[slot.value].push_back(entry);
     return false;
@@ -39,8 +47,9 @@ bool Postings::add(std::uint64_t hash, EntryId entry) {
 void Postings::remove(std::uint64_t hash, EntryId entry) {
     if (slots_.empty()) return;
     const auto at = position(hash);
+    if (tags_[at] == empty) return;
     auto& slot = slots_[at];
-    if (slot.state == State::List) {
+    if (slot.is_list) {
         auto& list = lists_[slot.value];
         // What came last goes first more often than not.
         const auto found = std::find(list.rbegin(), list.rend(), entry);
@@ -53,8 +62,8 @@ void Postings::remove(std::uint64_t hash, EntryId entry) {
         free_lists_.push_back(slot.value);
         std::vector<EntryId>().swap(list);
         slot.value = last;
-        slot.state = State::One;
-    } else if (slot.state == State::One && slot.value == entry) {
+        slot.is_list = false;
+    } else if (slot.value == entry) {
         close_gap(at);
         --used_;
     }
@@ -64,17 +73,19 @@ void Postings::remove(std::uint64_t hash, EntryId entry) {
 void Postings::close_gap(std::size_t at) {
     const auto mask = slots_.size() - 1;
     auto gap = at;
-    for (auto next = (at + 1) & mask; slots_[next].state != State::Empty; next = (next + 1) & mask) {
+    for (auto next = (at + 1) & mask; tags_[next] != empty; next = (next + 1) & mask) {
         const auto home = static_cast<std::size_t>(slots_[next].hash) & mask;
         if (((next - home) & mask) < ((next - gap) & mask)) continue;
         slots_[gap] = slots_[next];
+        tags_[gap] = tags_[next];
         gap = next;
     }
     slots_[gap] = Slot{};
+    tags_[gap] = empty;
 }
 
 std::size_t Postings::bytes() const {
-    auto bytes = slots_.capacity() * sizeof(Slot) + lists_.capacity() * sizeof(std::vector<EntryId>);
+    auto bytes = slots_.capacity() * (sizeof(Slot) + 1) + lists_.capacity() * sizeof(std::vector<EntryId>);
     for (const auto& list : lists_)
         bytes += list.capacity() * sizeof(EntryId);
     return bytes;

@@ -20,26 +20,29 @@ class Postings {
     /// The entries under the hash. Valid until the next change.
     [[nodiscard]] std::span<const EntryId> find(std::uint64_t hash) const {
         if (slots_.empty()) return {};
-        const auto& slot = slots_[position(hash)];
-        if (slot.state == State::Empty) return {};
-        if (slot.state == State::One) return {&slot.value, 1};
+        const auto at = position(hash);
+        if (tags_[at] == empty) return {};
+        const auto& slot = slots_[at];
+        if (!slot.is_list) return {&slot.value, 1};
         return lists_[slot.value];
     }
     [[nodiscard]] std::size_t bytes() const;
 
   private:
-    enum class State : std::uint8_t { Empty, One, List };
     struct Slot {
         std::uint64_t hash = 0;
         std::uint32_t value = 0; ///< the entry, or the number of its list
-        State state = State::Empty;
+        bool is_list = false;
     };
+    static constexpr std::uint8_t empty = 0;
+    static std::uint8_t tag_of(std::uint64_t hash) { return static_cast<std::uint8_t>(hash >> 56 | 1); }
 
     /// Of the hash's slot, or of the empty one where it would go.
     [[nodiscard]] std::size_t position(std::uint64_t hash) const {
         const auto mask = slots_.size() - 1;
+        const auto tag = tag_of(hash);
         auto at = static_cast<std::size_t>(hash) & mask;
-        while (slots_[at].state != State::Empty && slots_[at].hash != hash)
+        while (tags_[at] != empty && (tags_[at] != tag || slots_[at].hash != hash))
             at = (at + 1) & mask;
         return at;
     }
@@ -47,6 +50,9 @@ class Postings {
     void close_gap(std::size_t at);
 
     std::vector<Slot> slots_;
+    /// A byte of each slot's hash, or `empty`: small enough to stay in the cache, so that what is not there,
+    /// which is most of what is asked for, is answered without touching the slots.
+    std::vector<std::uint8_t> tags_;
     std::size_t used_ = 0;
     std::vector<std::vector<EntryId>> lists_;
     std::vector<std::uint32_t> free_lists_;
