@@ -5,7 +5,7 @@
 
 #include <support/catch.hpp>
 
-#include "folder_world.hpp"
+#include "world.hpp"
 
 using namespace weir;
 using namespace weir::tests;

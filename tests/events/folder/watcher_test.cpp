@@ -7,7 +7,7 @@
 
 #include <weir/events/json_codec.hpp>
 
-#include "folder_world.hpp"
+#include "world.hpp"
 
 using namespace weir;
 using namespace weir::tests;
