@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <weir/base/crash_point.hpp>
+
 #include "../contract/launcher_contract.hpp"
 #include "folder.hpp"
 #include "pipelines.hpp"
@@ -349,4 +351,51 @@ TEST_CASE("one folder serves one weir", "[local]") {
     REQUIRE_FALSE(second.ok());
     CHECK(second.error().kind == ErrorKind::Conflict);
     first->close();
+}
+
+TEST_CASE("death at any named point loses nothing and repeats nothing that was recorded", "[local]") {
+    const std::string point = GENERATE(
+        "local_before_accept:1", "local_after_accept:1", "local_before_spawn:1", "local_before_spawn:2",
+        "local_before_task_record:1", "local_after_task_record:1", "local_before_task_record:2",
+        "local_after_task_record:2", "local_before_settle:1", "local_after_settle:1");
+    INFO(point);
+    test::Folder folder;
+    const std::string there = folder.path().string();
+    const FlowVersion flow =
+        flow_of(chain({{"a", "echo a >> " + there + "/ran"}, {"b", "echo b >> " + there + "/ran"}}));
+    const auto request = request_of(flow, "run");
+    const pid_t weir = ::fork();
+    REQUIRE(weir >= 0);
+    if (weir == 0) {
+        auto supervisor = local::Supervisor::start();
+        const SystemClock clock;
+        local::LocalSettings settings;
+        settings.folder = folder.path() / "backend";
+        auto backend = local::LocalBackend::open(settings, *supervisor, clock);
+        if (!backend.ok()) ::_exit(1);
+        crash_at(point.c_str());
+        (*backend)->launch(request, [](LaunchReply) {});
+        for (;;)
+            ::pause();
+    }
+    int status = 0;
+    ::waitpid(weir, &status, 0);
+    REQUIRE(WIFSIGNALED(status));
+    auto supervisor = local::Supervisor::start();
+    const SystemClock clock;
+    Caller caller(ports(open(folder.path() / "backend", *supervisor, clock)));
+    const bool known = caller.look(request.run).answer == LookAnswer::Found;
+    CHECK(known == (point != "local_before_accept:1"));
+    CHECK(caller.launch(request).answer == LaunchAnswer::Accepted);
+    caller.watch(request.run);
+    const RunReport report = caller.settled(request.run);
+    INFO(report.error);
+    CHECK(report.outcome == Outcome::Succeeded);
+    // Only the task whose end was not recorded may have run twice.
+    const std::string ran = folder.read("ran");
+    const bool once = ran == "a\nb\n";
+    const bool first_again = ran == "a\na\nb\n" && point == "local_before_task_record:1";
+    const bool second_again = ran == "a\nb\nb\n" && point == "local_before_task_record:2";
+    INFO(ran);
+    CHECK((once || first_again || second_again));
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <set>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -291,19 +292,19 @@ void Backend::settle_finished() {
 
 /// Ends what runs, unrecorded: it counts as interrupted and runs again when weir is back.
 void Backend::stop_processes() {
+    std::set<std::uint64_t> left;
     for (const auto& [process, run] : processes_)
+        left.insert(process);
+    if (environments_->process()) left.insert(*environments_->process());
+    for (const std::uint64_t process : left)
         if (!supervisor_.stop(process, Duration(0)).ok()) return;
-    if (environments_->process())
-        if (!supervisor_.stop(*environments_->process(), Duration(0)).ok()) return;
-    while (!processes_.empty() || environments_->process()) {
+    while (!left.empty()) {
         pollfd fd{supervisor_.fd(), POLLIN, 0};
         ::poll(&fd, 1, 1'000);
         auto ends = supervisor_.receive();
         if (!ends.ok()) return;
-        for (const ProcessEnd& end : *ends) {
-            processes_.erase(end.id);
-            if (environments_->process() == end.id) return;
-        }
+        for (const ProcessEnd& end : *ends)
+            left.erase(end.id);
     }
 }
 

@@ -45,6 +45,7 @@ void Interpreter::fill(Instance& instance) {
         node->path = instance.path + name;
         node->waiting = task.upstream.size();
         if (node->waiting == 0) first.push_back(node.get());
+        change(*node);
         instance.nodes.emplace(name, std::move(node));
     }
     for (Node* node : first)

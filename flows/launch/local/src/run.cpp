@@ -376,15 +376,13 @@ void Run::show_changes() {
     for (const TaskChange& change : machine_->take_changes()) {
         const Instant now = clock_.now();
         board_->with([&](auto& board) {
-            const bool known = board.contains(change.path);
             TaskRecord& task = board[change.path];
             task.name = change.path;
             task.state = change.state;
             task.error = change.error;
-            if (!known && change.state == TaskState::Running) task.started_at = now;
-            if (change.state != TaskState::Running && change.state != TaskState::Pending &&
-                task.finished_at == Instant{})
-                task.finished_at = now;
+            if (change.state == TaskState::Pending) return;
+            if (task.started_at == Instant{}) task.started_at = now;
+            if (change.state != TaskState::Running && task.finished_at == Instant{}) task.finished_at = now;
         });
     }
 }
