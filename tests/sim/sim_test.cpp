@@ -66,6 +66,30 @@ TEST_CASE("in foul weather every firing has exactly one run, and a replay decide
     CHECK((crashes > 10 || std::getenv("WEIR_SEED") != nullptr));
 }
 
+TEST_CASE("the same on SQLite over a disk that loses power") {
+    int crashes = 0, power_losses = 0;
+    for (const auto seed : seeds(25)) {
+        INFO("WEIR_SEED=" << seed);
+        const auto plan = make_plan(seed, {});
+        auto weather = foul(seed);
+        weather.power_loss = 500;
+        World world(plan, weather, sqlite_storage());
+        auto report = world.run();
+        if (report.failures.empty() && world.arrivals().size() != plan.publications.size())
+            report.failures.push_back("the bus lost or repeated an accepted event");
+        if (report.failures.empty()) check_exactly_once(world, report.failures);
+        if (report.failures.empty()) check_against_reference(world, plan, report.failures);
+        crashes += report.crashes;
+        power_losses += report.power_losses;
+        INFO(all_of(report.failures));
+        REQUIRE(report.failures.empty());
+        const auto replayed = replayed_decisions(world.reader(), world.storage().ledger());
+        REQUIRE(replayed.ok());
+        CHECK(all_of(*replayed) == all_of(canonical_decisions(world.reader(), true)));
+    }
+    CHECK((power_losses > 5 || std::getenv("WEIR_SEED") != nullptr));
+}
+
 TEST_CASE("batch sizes and delays change no decision") {
     for (const auto seed : seeds(30)) {
         INFO("WEIR_SEED=" << seed);
