@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -97,10 +99,19 @@ inline Outcome invoke(std::vector<std::string> words, const Commands& hooks = {.
 /// A real server over the in-memory ledger and an engine that takes notes; client commands find it.
 struct Served {
     server::test::Rig rig;
+    /// Called for each request, before it is answered, with how many came: 1, 2, ...
+    std::function<void(int)> on_request;
+    std::atomic<int> requests{0};
     std::unique_ptr<server::HttpServer> server;
 
     Served() {
-        auto started = server::HttpServer::start("127.0.0.1", 0, rig.api.handler());
+        auto handler = rig.api.handler();
+        handler.handle = [this, answer = handler.handle](const server::Request& request) {
+            const int count = ++requests;
+            if (on_request) on_request(count);
+            return answer(request);
+        };
+        auto started = server::HttpServer::start("127.0.0.1", 0, handler);
         REQUIRE(started.ok());
         server = std::move(*started);
         rig.api.bound_to(server->port());

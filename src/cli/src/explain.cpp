@@ -112,10 +112,17 @@ Result<int> logs(const Environment& environment, const LogsOptions& options) {
     LogReader reader(*client, options);
     while (true) {
         // Asked before the logs are read, so that the last words are not missed.
-        WEIR_ASSIGN(settled, has_settled(*client, options.run));
-        WEIR_TRY(reader.show());
+        auto settled = has_settled(*client, options.run);
+        if (settled.ok()) {
+            if (auto shown = reader.show(); !shown.ok()) settled = shown.error();
+        }
         std::fflush(stdout);
-        if (!options.follow || settled) return exit_done;
+        if (!settled.ok()) {
+            // Following ends by SIGINT: that is no failure.
+            if (options.follow && settled.error().kind == ErrorKind::Cancelled) return exit_done;
+            return settled.error();
+        }
+        if (!options.follow || *settled) return exit_done;
         if (environment.interrupt.wait(std::chrono::milliseconds(500))) return exit_done;
     }
 }

@@ -254,8 +254,10 @@ Result<int> list(const Environment& environment, const ListOptions& options) {
     }
     Watch watch(*client, options, view);
     while (true) {
-        WEIR_ASSIGN(lines, watch.look());
-        printer.show(lines);
+        auto lines = watch.look();
+        if (!lines.ok() && lines.error().kind == ErrorKind::Cancelled) return exit_done;
+        if (!lines.ok()) return lines.error();
+        printer.show(*lines);
         std::fflush(stdout);
         if (environment.interrupt.wait(options.interval)) return exit_done;
     }

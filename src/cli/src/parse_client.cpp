@@ -75,7 +75,17 @@ void Parser::add_listing(const std::string& name, const std::string& what, const
     made->add_option("-n,--limit", options->limit, "how many")
         ->check(CLI::Range(1, 1'000'000))
         ->capture_default_str();
-    made->add_flag("-w,--watch", options->watch, "go on and show what is new (asks every second)");
+    auto* watch = made->add_flag("-w,--watch", options->watch, "go on and show what is new");
+    made->add_option_function<std::string>(
+            "--every",
+            [options](const std::string& text) {
+                const auto every = parse_duration(text);
+                if (!every.ok() || *every < std::chrono::milliseconds(1) || *every > std::chrono::hours(1))
+                    throw CLI::ValidationError("--every", "expected a duration from 1ms to 1h, as 2s");
+                options->interval = *every;
+            },
+            "how often --watch asks; 1s if not given")
+        ->needs(watch);
     json(made, options->json);
     client(made, options, list);
 }

@@ -1,5 +1,5 @@
 #include <fstream>
-#include <iostream>
+#include <istream>
 
 #include <weir/base/digest.hpp>
 #include <weir/base/json.hpp>
@@ -9,6 +9,7 @@
 
 #include "commands.hpp"
 #include "publish_lines.hpp"
+#include "standard_input.hpp"
 
 namespace weir::cli {
 namespace {
@@ -65,6 +66,8 @@ std::string percent(std::uint64_t part, std::uint64_t whole) {
 
 Result<int> publish_lines(const Environment& environment, Client& client, const PublishOptions& options) {
     const bool from_input = options.file == "-";
+    StandardInput input_buffer;
+    std::istream input(&input_buffer);
     Digest base = sha256(random_bytes(32));
     std::uint64_t size = 0;
     std::ifstream file;
@@ -73,8 +76,8 @@ Result<int> publish_lines(const Environment& environment, Client& client, const 
         base = digest;
         file.open(options.file, std::ios::binary);
     }
-    EventLines lines(from_input ? std::cin : file,
-                     from_input ? "standard input" : printable(options.file, 400), options, base);
+    EventLines lines(from_input ? input : file, from_input ? "standard input" : printable(options.file, 400),
+                     options, base);
     Progress progress(environment);
     std::vector<events::Event> batch;
     std::size_t batch_bytes = 0;
@@ -95,7 +98,7 @@ Result<int> publish_lines(const Environment& environment, Client& client, const 
         if (environment.interrupt.requested()) return told(Error(ErrorKind::Cancelled, "stopped"));
         const bool full = batch.size() >= batch_events_max || batch_bytes >= batch_bytes_max;
         // What comes down a pipe is passed on as soon as no more of it is there.
-        const bool waiting = from_input && std::cin.rdbuf()->in_avail() <= 0;
+        const bool waiting = from_input && input_buffer.in_avail() <= 0;
         if (!batch.empty() && (ended || full || waiting)) {
             if (auto sent = send(environment, client, batch); !sent.ok()) return told(sent.error());
             accepted += batch.size();
