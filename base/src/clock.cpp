@@ -33,7 +33,7 @@ constexpr std::array<Unit, 7> units{{{"d", 86'400'000'000'000},
                                      {"us", 1'000},
                                      {"ns", 1}}};
 
-}  // namespace
+} // namespace
 
 std::string format_rfc3339(Instant t) {
     const auto day = floor<days>(t);
@@ -42,10 +42,10 @@ std::string format_rfc3339(Instant t) {
     const auto fraction = rest % 1'000'000'000;
     rest /= 1'000'000'000;
     char buffer[64];
-    int n = std::snprintf(buffer, sizeof buffer, "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
-                          static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                          static_cast<int>(rest / 3600), static_cast<int>(rest / 60 % 60),
-                          static_cast<int>(rest % 60));
+    int n = std::snprintf(buffer, sizeof buffer, "%04d-%02u-%02uT%02d:%02d:%02d",
+                          static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                          static_cast<unsigned>(date.day()), static_cast<int>(rest / 3600),
+                          static_cast<int>(rest / 60 % 60), static_cast<int>(rest % 60));
     std::string text(buffer, static_cast<std::size_t>(n));
     if (fraction != 0) {
         n = std::snprintf(buffer, sizeof buffer, ".%09lld", static_cast<long long>(fraction));
@@ -68,7 +68,8 @@ Result<Instant> parse_rfc3339(std::string_view text) {
         !digits(text, 11, 2, hour) || text[13] != ':' || !digits(text, 14, 2, minute) || text[16] != ':' ||
         !digits(text, 17, 2, second))
         return bad();
-    const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+    const std::chrono::year_month_day date{std::chrono::year(year),
+                                           std::chrono::month(static_cast<unsigned>(month)),
                                            std::chrono::day(static_cast<unsigned>(day))};
     if (!date.ok() || hour > 23 || minute > 59 || second > 60) return bad();
     std::size_t at = 19;
@@ -101,8 +102,8 @@ Result<Instant> parse_rfc3339(std::string_view text) {
     // int64 nanoseconds reach from 1678 to 2262; outside of it a stored time would wrap.
     if (year < 1678 || year > 2261) return bad();
     const auto midnight = std::chrono::sys_days(date).time_since_epoch();
-    const std::int64_t seconds =
-        std::chrono::duration_cast<std::chrono::seconds>(midnight).count() + hour * 3600 + minute * 60 + second - offset;
+    const std::int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(midnight).count() +
+                                 hour * 3600 + minute * 60 + second - offset;
     return from_ns(seconds * 1'000'000'000 + fraction);
 }
 
@@ -124,7 +125,8 @@ Result<Duration> parse_duration(std::string_view text) {
             ++at;
         }
         const std::size_t unit_at = at;
-        while (at < text.size() && text[at] >= 'a' && text[at] <= 'z') ++at;
+        while (at < text.size() && text[at] >= 'a' && text[at] <= 'z')
+            ++at;
         const auto name = text.substr(unit_at, at - unit_at);
         const Unit* found = nullptr;
         for (const auto& unit : units)
@@ -175,4 +177,4 @@ void ManualClock::jump_wall(Instant to) {
     state_.with([to](State& s) { s.wall = to; });
 }
 
-}  // namespace weir
+} // namespace weir

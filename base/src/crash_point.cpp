@@ -13,7 +13,7 @@ std::atomic<CrashHook> crash_hook{nullptr};
 namespace {
 std::string wanted;
 std::atomic<long> passes_left{0};
-}  // namespace
+} // namespace
 
 void crash_at(const char* name_and_count) {
     wanted = name_and_count;
@@ -27,4 +27,4 @@ void crash_at(const char* name_and_count) {
     };
 }
 
-}  // namespace weir
+} // namespace weir

@@ -11,7 +11,8 @@ namespace weir {
 Digest sha256(std::string_view bytes) {
     Digest out{};
     unsigned size = out.size();
-    expects(EVP_Digest(bytes.data(), bytes.size(), out.data(), &size, EVP_sha256(), nullptr) == 1, "SHA-256 failed");
+    expects(EVP_Digest(bytes.data(), bytes.size(), out.data(), &size, EVP_sha256(), nullptr) == 1,
+            "SHA-256 failed");
     return out;
 }
 
@@ -19,8 +20,8 @@ Digest hmac_sha256(std::string_view key, std::string_view bytes) {
     Digest out{};
     unsigned size = out.size();
     const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-    expects(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), data, bytes.size(), out.data(), &size) !=
-                nullptr,
+    expects(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), data, bytes.size(), out.data(),
+                 &size) != nullptr,
             "HMAC-SHA-256 failed");
     return out;
 }
@@ -38,12 +39,14 @@ std::string to_hex(const Digest& digest) {
 
 std::uint64_t leading_bits(const Digest& digest) noexcept {
     std::uint64_t bits = 0;
-    for (int i = 0; i < 8; ++i) bits = bits << 8 | digest[static_cast<std::size_t>(i)];
+    for (int i = 0; i < 8; ++i)
+        bits = bits << 8 | digest[static_cast<std::size_t>(i)];
     return bits;
 }
 
 void append_field(std::string& out, std::int64_t number) {
-    for (int i = 0; i < 8; ++i) out += static_cast<char>(static_cast<std::uint64_t>(number) >> (8 * i) & 0xff);
+    for (int i = 0; i < 8; ++i)
+        out += static_cast<char>(static_cast<std::uint64_t>(number) >> (8 * i) & 0xff);
 }
 
 void append_field(std::string& out, std::string_view field) {
@@ -58,4 +61,4 @@ std::string random_bytes(std::size_t n) {
     return bytes;
 }
 
-}  // namespace weir
+} // namespace weir

@@ -47,11 +47,13 @@ Result<Uuid> Uuid::parse(std::string_view text) {
 Uuid Uuid::time_led(Instant time, const Digest& digest) {
     Uuid id;
     const auto ms = static_cast<std::uint64_t>(to_ns(time) / 1'000'000);
-    for (std::size_t i = 0; i < 6; ++i) id.bytes[i] = static_cast<std::uint8_t>(ms >> (40 - 8 * i));
-    for (std::size_t i = 6; i < 16; ++i) id.bytes[i] = digest[i - 6];
+    for (std::size_t i = 0; i < 6; ++i)
+        id.bytes[i] = static_cast<std::uint8_t>(ms >> (40 - 8 * i));
+    for (std::size_t i = 6; i < 16; ++i)
+        id.bytes[i] = digest[i - 6];
     id.bytes[6] = static_cast<std::uint8_t>(0x80 | (id.bytes[6] & 0x0f));
     id.bytes[8] = static_cast<std::uint8_t>(0x80 | (id.bytes[8] & 0x3f));
     return id;
 }
 
-}  // namespace weir
+} // namespace weir

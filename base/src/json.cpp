@@ -18,7 +18,8 @@ std::string place_of(std::string_view text, std::size_t at) {
     return "line " + std::to_string(line) + ", column " + std::to_string(column);
 }
 
-/// Depth by counting brackets outside of strings: one cheap pass, so that a hostile text never reaches a parser.
+/// Depth by counting brackets outside of strings: one cheap pass, so that a hostile text never reaches a
+/// parser.
 std::size_t too_deep_at(std::string_view text, std::size_t depth_max) {
     std::size_t depth = 0;
     bool in_string = false;
@@ -78,7 +79,8 @@ std::size_t fault_at(const simdjson::padded_string& text) {
                     bool b = false;
                     return v.get_bool().get(b);
                 }
-                case simdjson::ondemand::json_type::null: return v.is_null() ? simdjson::SUCCESS : simdjson::N_ATOM_ERROR;
+                case simdjson::ondemand::json_type::null:
+                    return v.is_null() ? simdjson::SUCCESS : simdjson::N_ATOM_ERROR;
             }
             return simdjson::SUCCESS;
         }
@@ -87,12 +89,13 @@ std::size_t fault_at(const simdjson::padded_string& text) {
     if (document.get_value().get(root) != simdjson::SUCCESS) return std::string_view::npos;
     if (Walk::value(root) == simdjson::SUCCESS) return std::string_view::npos;
     const char* here = nullptr;
-    if (document.current_location().get(here) != simdjson::SUCCESS || here == nullptr) return std::string_view::npos;
+    if (document.current_location().get(here) != simdjson::SUCCESS || here == nullptr)
+        return std::string_view::npos;
     const auto offset = here - text.data();
     return offset < 0 ? std::string_view::npos : static_cast<std::size_t>(offset);
 }
 
-}  // namespace
+} // namespace
 
 Status validate_json(std::string_view text, const JsonLimits& limits) {
     if (text.size() > limits.bytes_max)
@@ -160,4 +163,4 @@ std::string json_string(std::string_view text) {
     return out;
 }
 
-}  // namespace weir
+} // namespace weir

@@ -15,7 +15,8 @@ namespace {
 
 std::shared_ptr<spdlog::logger>& logger() {
     static auto instance = [] {
-        auto made = std::make_shared<spdlog::logger>("weir", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+        auto made =
+            std::make_shared<spdlog::logger>("weir", std::make_shared<spdlog::sinks::stderr_sink_mt>());
         made->set_pattern("%v");
         made->flush_on(spdlog::level::debug);
         return made;
@@ -43,7 +44,7 @@ std::string_view name_of(Level level) {
     }
 }
 
-}  // namespace
+} // namespace
 
 Field::Field(std::string_view name, std::string_view text)
     : name_(name), json_(valid_utf8(text) ? json_string(text) : json_string(printable("(not UTF-8)"))) {}
@@ -51,7 +52,9 @@ Field::Field(std::string_view name, bool value) : name_(name), json_(value ? "tr
 Field::Field(std::string_view name, double value)
     : name_(name), json_(std::isfinite(value) ? std::to_string(value) : "null") {}
 
-void init(Level level) { logger()->set_level(native(level)); }
+void init(Level level) {
+    logger()->set_level(native(level));
+}
 
 Level level_from(std::string_view name) {
     if (name == "debug") return Level::Debug;
@@ -77,4 +80,4 @@ void write(Level level, std::string_view message, std::initializer_list<Field> f
     logger()->log(native(level), "{}", line);
 }
 
-}  // namespace weir::log
+} // namespace weir::log

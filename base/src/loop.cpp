@@ -33,7 +33,8 @@ bool Loop::run_until(std::optional<SteadyInstant> deadline) {
         if (stopped_ && batch.empty()) return false;
     }
     room_.notify_all();
-    for (auto& task : batch) task();
+    for (auto& task : batch)
+        task();
     return true;
 }
 
@@ -45,7 +46,8 @@ std::size_t Loop::run_ready() {
         batch.swap(tasks_);
     }
     room_.notify_all();
-    for (auto& task : batch) task();
+    for (auto& task : batch)
+        task();
     return batch.size();
 }
 
@@ -61,4 +63,4 @@ bool Loop::stopped() const {
     return stopped_;
 }
 
-}  // namespace weir
+} // namespace weir

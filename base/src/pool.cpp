@@ -4,7 +4,8 @@ namespace weir {
 
 Pool::Pool(std::size_t threads, std::size_t queue_max) : queue_max_(queue_max) {
     threads_.reserve(threads);
-    for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+    for (std::size_t i = 0; i < threads; ++i)
+        threads_.emplace_back([this] { work(); });
 }
 
 Pool::~Pool() {
@@ -52,4 +53,4 @@ void Pool::work() {
     }
 }
 
-}  // namespace weir
+} // namespace weir

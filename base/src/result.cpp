@@ -38,4 +38,4 @@ void broken_invariant(std::string_view what, std::source_location where) {
     std::abort();
 }
 
-}  // namespace weir
+} // namespace weir

@@ -23,9 +23,11 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     return row[b.size()];
 }
 
-}  // namespace
+} // namespace
 
-bool valid_utf8(std::string_view text) noexcept { return simdjson::validate_utf8(text.data(), text.size()); }
+bool valid_utf8(std::string_view text) noexcept {
+    return simdjson::validate_utf8(text.data(), text.size());
+}
 
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates) {
     std::string_view best;
@@ -65,7 +67,8 @@ std::string printable(std::string_view text, std::size_t bytes_max) {
     }
     if (i < text.size()) {
         // Never cut a character in two.
-        while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xc0) == 0x80) out.pop_back();
+        while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xc0) == 0x80)
+            out.pop_back();
         if (!out.empty() && static_cast<unsigned char>(out.back()) >= 0xc0) out.pop_back();
         out += "...";
     }
@@ -88,7 +91,8 @@ bool glob_match(std::string_view pattern, std::string_view text) noexcept {
             return false;
         }
     }
-    while (p < pattern.size() && pattern[p] == '*') ++p;
+    while (p < pattern.size() && pattern[p] == '*')
+        ++p;
     return p == pattern.size();
 }
 
@@ -109,4 +113,4 @@ std::string Place::to_string() const {
     return text;
 }
 
-}  // namespace weir
+} // namespace weir

@@ -34,14 +34,15 @@ Status write_ready_file(const std::string& path, const std::string& url) {
 Status make_data_folder(const std::string& path) {
     std::error_code error;
     const bool made = std::filesystem::create_directories(path, error);
-    if (error) return Error(ErrorKind::Denied, "cannot make the data folder " + path + ": " + error.message());
+    if (error)
+        return Error(ErrorKind::Denied, "cannot make the data folder " + path + ": " + error.message());
     if (made)
-        std::filesystem::permissions(path, std::filesystem::perms::owner_all, std::filesystem::perm_options::replace,
-                                     error);
+        std::filesystem::permissions(path, std::filesystem::perms::owner_all,
+                                     std::filesystem::perm_options::replace, error);
     return {};
 }
 
-}  // namespace
+} // namespace
 
 int dev(const cli::DevOptions& options) {
     log::init(log::level_from(options.log_level));
@@ -70,4 +71,4 @@ int dev(const cli::DevOptions& options) {
     return ended.ok() ? cli::exit_done : failed(ended.error());
 }
 
-}  // namespace weir::app
+} // namespace weir::app

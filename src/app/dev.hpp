@@ -8,4 +8,4 @@ namespace weir::app {
 /// Returns the exit code; errors are printed to stderr as one line each.
 int dev(const cli::DevOptions& options);
 
-}  // namespace weir::app
+} // namespace weir::app

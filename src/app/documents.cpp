@@ -8,13 +8,15 @@ Result<engine::ApplyRequest> read_documents_to_apply(const std::vector<std::stri
     WEIR_ASSIGN(gathered, cli::gather(paths));
     if (!gathered.problems.empty()) {
         std::string all;
-        for (const auto& problem : gathered.problems) all += "\n" + problem;
+        for (const auto& problem : gathered.problems)
+            all += "\n" + problem;
         return invalid("the documents were not applied:" + all);
     }
     engine::ApplyRequest request;
-    for (auto& file : gathered.files) request.files.push_back({std::move(file.name), std::move(file.text)});
+    for (auto& file : gathered.files)
+        request.files.push_back({std::move(file.name), std::move(file.text)});
     request.extra = std::move(gathered.extra);
     return request;
 }
 
-}  // namespace weir::app
+} // namespace weir::app

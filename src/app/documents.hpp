@@ -11,4 +11,4 @@ namespace weir::app {
 /// Errors: what cannot be read, each by file:line:column.
 Result<engine::ApplyRequest> read_documents_to_apply(const std::vector<std::string>& paths);
 
-}  // namespace weir::app
+} // namespace weir::app

@@ -19,18 +19,20 @@ int failed(const char* command, const Error& error) {
     return cli::exit_failed;
 }
 
-std::string ledger_path(const cli::LedgerOptions& options) { return options.data + "/ledger.db"; }
+std::string ledger_path(const cli::LedgerOptions& options) {
+    return options.data + "/ledger.db";
+}
 
 /// On a terminal one line that is written over; nothing in a pipe.
 ledger::CopyProgress progress() {
     if (isatty(STDERR_FILENO) == 0) return {};
     return [](std::int64_t done, std::int64_t total) {
-        std::fprintf(stderr, "\r%lld of %lld pages%s", static_cast<long long>(done), static_cast<long long>(total),
-                     done == total ? "\n" : "");
+        std::fprintf(stderr, "\r%lld of %lld pages%s", static_cast<long long>(done),
+                     static_cast<long long>(total), done == total ? "\n" : "");
     };
 }
 
-}  // namespace
+} // namespace
 
 int ledger_backup(const cli::LedgerOptions& options) {
     const auto done = ledger::backup_ledger(ledger_path(options), options.file, progress());
@@ -68,12 +70,15 @@ int ledger_verify(const cli::LedgerOptions& options) {
     if (!report.ok()) return failed("verify", report.error());
     if (options.json) {
         std::string findings;
-        for (const auto& finding : report->findings) findings += (findings.empty() ? "" : ",") + json_string(finding);
+        for (const auto& finding : report->findings)
+            findings += (findings.empty() ? "" : ",") + json_string(finding);
         std::printf("{\"sound\":%s,\"inputs\":%lld,\"decisions\":%lld,\"runs\":%lld,\"findings\":[%s]}\n",
                     report->findings.empty() ? "true" : "false", static_cast<long long>(report->inputs),
-                    static_cast<long long>(report->decisions), static_cast<long long>(report->runs), findings.c_str());
+                    static_cast<long long>(report->decisions), static_cast<long long>(report->runs),
+                    findings.c_str());
     } else {
-        for (const auto& finding : report->findings) std::printf("%s\n", finding.c_str());
+        for (const auto& finding : report->findings)
+            std::printf("%s\n", finding.c_str());
         std::printf("%lld inputs, %lld decisions, %lld runs: %s\n", static_cast<long long>(report->inputs),
                     static_cast<long long>(report->decisions), static_cast<long long>(report->runs),
                     report->findings.empty() ? "sound" : "not sound");
@@ -83,7 +88,8 @@ int ledger_verify(const cli::LedgerOptions& options) {
 
 int ledger_claim(const cli::LedgerOptions& options) {
     if (options.moved == options.as_new)
-        return failed("claim", invalid("say --moved (the old place is gone) or --new (both go on)")), cli::exit_wrong_use;
+        return failed("claim", invalid("say --moved (the old place is gone) or --new (both go on)")),
+               cli::exit_wrong_use;
     ledger::SqliteLedgerOptions settings;
     settings.path = ledger_path(options);
     settings.create = false;
@@ -104,9 +110,10 @@ int ledger_claim(const cli::LedgerOptions& options) {
     }
     const auto claimed = (*ledger)->claim(options.moved ? ledger::Claim::Moved : ledger::Claim::New, heads);
     if (!claimed.ok()) return failed("claim", claimed.error());
-    std::printf("claimed: %s\n", options.moved ? "this ledger goes on here, with the same secret"
-                                               : "this copy goes on with a new secret, from the heads of its streams");
+    std::printf("claimed: %s\n", options.moved
+                                     ? "this ledger goes on here, with the same secret"
+                                     : "this copy goes on with a new secret, from the heads of its streams");
     return cli::exit_done;
 }
 
-}  // namespace weir::app
+} // namespace weir::app

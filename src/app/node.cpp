@@ -34,12 +34,13 @@ TriggerUid mint_uid() {
     return {Uuid::time_led(SystemClock().now(), digest)};
 }
 
-}  // namespace
+} // namespace
 
 Node::Node(const cli::DevOptions& options, flows::local::Supervisor& supervisor)
     : options_(options), supervisor_(supervisor), commits_(std::make_unique<Pool>(1, 16)) {}
 
-Result<std::unique_ptr<Node>> Node::open(const cli::DevOptions& options, flows::local::Supervisor& supervisor) {
+Result<std::unique_ptr<Node>> Node::open(const cli::DevOptions& options,
+                                         flows::local::Supervisor& supervisor) {
     std::unique_ptr<Node> node(new Node(options, supervisor));
     WEIR_TRY(node->open_storage());
     WEIR_TRY(node->open_engine());
@@ -53,13 +54,14 @@ Status Node::open_storage() {
     WEIR_ASSIGN(opened, ledger::open_sqlite_ledger(ledger));
     ledger_ = std::move(opened);
     if (ledger_->moved())
-        return conflict("the ledger in " + options_.data +
-                        " was copied or moved here; say what it is first: `weir ledger claim --moved --data " +
-                        options_.data + "` if the old place is gone, `--new` if both go on");
+        return conflict(
+            "the ledger in " + options_.data +
+            " was copied or moved here; say what it is first: `weir ledger claim --moved --data " +
+            options_.data + "` if the old place is gone, `--new` if both go on");
     WEIR_ASSIGN(bus, events::open_embedded_bus(options_.data + "/events.db", clock_));
     bus_ = std::move(bus);
     flows::local::LocalSettings local;
-    local.folder = options_.data;
+    local.folder = options_.data + "/local";
     local.environments = environments_folder(options_.data);
     local.progress = [](std::string line) { log::info("local backend", {{"progress", line}}); };
     WEIR_ASSIGN(backend, flows::local::LocalBackend::open(std::move(local), supervisor_, clock_));
@@ -90,8 +92,9 @@ Status Node::open_engine() {
     WEIR_TRY(shell_->open());
     bus_->on_append([this] { loop_.wake(); });
     const char* path = std::getenv("PATH");
-    service_ = std::make_unique<engine::EngineService>(engine::ServicePorts{
-        loop_, *shell_, *bus_, ledger_->reader(), [this] { return readiness(); }, path == nullptr ? "" : path});
+    service_ = std::make_unique<engine::EngineService>(
+        engine::ServicePorts{loop_, *shell_, *bus_, ledger_->reader(), [this] { return readiness(); },
+                             path == nullptr ? "" : path});
     server::ApiConfig config;
     config.version = WEIR_VERSION;
     config.allowed_hosts = options_.allowed_hosts;
@@ -123,7 +126,8 @@ Status Node::apply_documents() {
     WEIR_ASSIGN(report, applied.get());
     if (report.problems.empty()) return {};
     std::string all;
-    for (const auto& problem : report.problems) all += (all.empty() ? "" : "\n") + problem;
+    for (const auto& problem : report.problems)
+        all += (all.empty() ? "" : "\n") + problem;
     return invalid("the documents were not applied:\n" + all);
 }
 
@@ -178,13 +182,16 @@ void Node::keep_house() {
 }
 
 void Node::stop() {
-    for (auto& source : sources_) source->stop();
+    for (auto& source : sources_)
+        source->stop();
     if (http_) http_->stop();
     service_->close();
     loop_.stop();
 }
 
-std::string Node::url() const { return "http://" + options_.address + ":" + std::to_string(http_->port()); }
+std::string Node::url() const {
+    return "http://" + options_.address + ":" + std::to_string(http_->port());
+}
 
 std::vector<engine::ReadyItem> Node::readiness() const {
     std::vector<engine::ReadyItem> items;
@@ -198,7 +205,8 @@ std::vector<engine::ReadyItem> Node::readiness() const {
 }
 
 Node::~Node() {
-    for (auto& source : sources_) source->stop();
+    for (auto& source : sources_)
+        source->stop();
     if (http_) http_->stop();
     if (service_) service_->close();
     loop_.stop();
@@ -214,4 +222,4 @@ Node::~Node() {
     if (ledger_) ledger_->close();
 }
 
-}  // namespace weir::app
+} // namespace weir::app

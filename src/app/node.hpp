@@ -23,7 +23,8 @@ namespace weir::app {
 /// Thread: open(), start(), run() on the main thread, which is the engine's; stop() on any other.
 class Node {
   public:
-    static Result<std::unique_ptr<Node>> open(const cli::DevOptions& options, flows::local::Supervisor& supervisor);
+    static Result<std::unique_ptr<Node>> open(const cli::DevOptions& options,
+                                              flows::local::Supervisor& supervisor);
     ~Node();
 
     /// Serves the API, applies the documents given on the command line, starts the sources.
@@ -64,4 +65,4 @@ class Node {
     SteadyInstant next_retention_{};
 };
 
-}  // namespace weir::app
+} // namespace weir::app

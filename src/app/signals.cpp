@@ -16,7 +16,7 @@ sigset_t stop_signals() {
     return set;
 }
 
-}  // namespace
+} // namespace
 
 Signals::Signals() {
     const auto set = stop_signals();
@@ -26,7 +26,7 @@ Signals::Signals() {
 
 Signals::~Signals() {
     if (!thread_.joinable()) return;
-    pthread_kill(thread_.native_handle(), SIGTERM);  // wakes it if it still waits; harmless if not
+    pthread_kill(thread_.native_handle(), SIGTERM); // wakes it if it still waits; harmless if not
     thread_.join();
 }
 
@@ -44,6 +44,8 @@ void Signals::on_stop(std::function<void()> stop) {
     });
 }
 
-void Signals::request() { ::kill(::getpid(), SIGTERM); }
+void Signals::request() {
+    ::kill(::getpid(), SIGTERM);
+}
 
-}  // namespace weir::app
+} // namespace weir::app

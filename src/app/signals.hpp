@@ -6,8 +6,8 @@
 
 namespace weir::app {
 
-/// Turns SIGINT and SIGTERM into one call on a thread of its own. Make it before any other thread, so that all of
-/// them inherit the blocked signals. A second signal ends the process at once, as if killed.
+/// Turns SIGINT and SIGTERM into one call on a thread of its own. Make it before any other thread, so that
+/// all of them inherit the blocked signals. A second signal ends the process at once, as if killed.
 class Signals {
   public:
     Signals();
@@ -24,4 +24,4 @@ class Signals {
     std::thread thread_;
 };
 
-}  // namespace weir::app
+} // namespace weir::app

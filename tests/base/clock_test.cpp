@@ -6,15 +6,17 @@ using namespace weir;
 using namespace std::chrono_literals;
 
 TEST_CASE("RFC 3339 times are read and written exactly") {
-    for (const auto* text : {"1970-01-01T00:00:00Z", "2026-03-01T06:30:00.25Z", "2028-02-29T23:59:59.000000001Z"})
+    for (const auto* text :
+         {"1970-01-01T00:00:00Z", "2026-03-01T06:30:00.25Z", "2028-02-29T23:59:59.000000001Z"})
         CHECK(format_rfc3339(parse_rfc3339(text).value()) == text);
     CHECK(format_rfc3339(parse_rfc3339("2026-03-01T06:30:00+05:45").value()) == "2026-03-01T00:45:00Z");
     CHECK(parse_rfc3339("1969-12-31T23:59:59.5Z").value() == from_ns(-500'000'000));
 }
 
 TEST_CASE("what is not RFC 3339 is refused") {
-    for (const auto* text : {"", "2026-02-30T00:00:00Z", "2026-01-01 00:00:00Z", "2026-01-01T00:00:00", "2026-01-01T24:00:00Z",
-                             "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00+5", "9999-01-01T00:00:00Z"}) {
+    for (const auto* text :
+         {"", "2026-02-30T00:00:00Z", "2026-01-01 00:00:00Z", "2026-01-01T00:00:00", "2026-01-01T24:00:00Z",
+          "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00+5", "9999-01-01T00:00:00Z"}) {
         INFO(text);
         CHECK_FALSE(parse_rfc3339(text).ok());
     }

@@ -32,6 +32,7 @@ TEST_CASE("fields are joined without ambiguity") {
 }
 
 TEST_CASE("a malformed id is refused") {
-    for (const auto* text : {"", "x", "0123456789abcdef0123456789abcdef0123", "01234567-89ab-8def-8123-456789abcdeg"})
+    for (const auto* text :
+         {"", "x", "0123456789abcdef0123456789abcdef0123", "01234567-89ab-8def-8123-456789abcdeg"})
         CHECK_FALSE(Uuid::parse(text).ok());
 }

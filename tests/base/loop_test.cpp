@@ -12,7 +12,8 @@ TEST_CASE("what is posted runs on the loop's thread, in order") {
     Loop loop;
     std::vector<int> seen;
     std::thread other([&] {
-        for (int i = 0; i < 100; ++i) loop.post([&seen, i] { seen.push_back(i); });
+        for (int i = 0; i < 100; ++i)
+            loop.post([&seen, i] { seen.push_back(i); });
         loop.post([&] { loop.stop(); });
     });
     while (loop.run_until(std::nullopt)) {
@@ -28,7 +29,8 @@ TEST_CASE("a full loop makes the poster wait, and loses nothing") {
     Loop loop(2);
     std::atomic<int> ran = 0;
     std::thread other([&] {
-        for (int i = 0; i < 50; ++i) loop.post([&] { ++ran; });
+        for (int i = 0; i < 50; ++i)
+            loop.post([&] { ++ran; });
         loop.stop();
     });
     while (loop.run_until(std::nullopt)) {

@@ -11,7 +11,8 @@ TEST_CASE("a slip of the pen finds its word, nonsense does not") {
 
 TEST_CASE("payload text cannot drive a terminal") {
     CHECK(printable("a\x1b[31mb\n") == "a\\x1b[31mb\\x0a");
-    CHECK(printable("\xc2\x9b" "31m") == "\\x9b31m");
+    CHECK(printable("\xc2\x9b"
+                    "31m") == "\\x9b31m");
     CHECK(printable(std::string(300, 'x'), 10) == "xxxxxxxxxx...");
     CHECK(valid_utf8(printable("\xC3\xA4\xC3\xA4\xC3\xA4", 3)));
 }

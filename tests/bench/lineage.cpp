@@ -65,7 +65,8 @@ class Story {
         const auto ticks = (runs_ + flow_count - 1) / flow_count;
         for (std::int64_t tick = 0; tick < ticks; ++tick) {
             settled_.assign(flow_count, Seq{});
-            for (std::int64_t layer = 0; layer < layers; ++layer) WEIR_TRY(run_layer(layer, tick));
+            for (std::int64_t layer = 0; layer < layers; ++layer)
+                WEIR_TRY(run_layer(layer, tick));
             if (tick % 50 == 49) progress(std::to_string(made_.size()) + " runs written");
         }
         WEIR_TRY(commit());
@@ -121,8 +122,8 @@ class Story {
     /// Decisions come in the order of the inputs that complete them.
     Status run_layer(std::int64_t layer, std::int64_t tick) {
         std::vector<std::pair<Seq, std::int64_t>> order;
-        for (auto flow = layer * World::per_layer(); flow < std::min(flow_count, (layer + 1) * World::per_layer());
-             ++flow) {
+        for (auto flow = layer * World::per_layer();
+             flow < std::min(flow_count, (layer + 1) * World::per_layer()); ++flow) {
             Seq completing;
             for (const auto before : world_.upstream(flow))
                 completing = std::max(completing, settled_[static_cast<std::size_t>(before)]);

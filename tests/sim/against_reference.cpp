@@ -21,10 +21,13 @@ using FiringName = ReferenceEngine::FiringName;
 class Feeder {
   public:
     Feeder(World& world, const Plan& plan)
-        : world_(world), plan_(plan), model_("sim", [this](const auto& team, const auto& flow, const auto& arguments) {
+        : world_(world),
+          plan_(plan),
+          model_("sim", [this](const auto& team, const auto& flow, const auto& arguments) {
               return bind(team, flow, arguments);
           }) {
-        for (const auto& decision : all_decisions(world.reader())) decisions_[decision.no] = decision;
+        for (const auto& decision : all_decisions(world.reader()))
+            decisions_[decision.no] = decision;
         for (const auto& run : all_runs(world.reader())) {
             runs_[run.id.to_string()] = run;
             run_numbers_[run.no] = run;
@@ -45,9 +48,11 @@ class Feeder {
     [[nodiscard]] const std::vector<ledger::InputRow>& inputs() const { return inputs_; }
 
   private:
-    Result<std::string> bind(const std::string& team, const std::string& flow, const std::string& arguments) const {
+    Result<std::string> bind(const std::string& team, const std::string& flow,
+                             const std::string& arguments) const {
         for (const auto& known : plan_.flows)
-            if (known.team == team && known.flow == flow) return flows::bind_arguments(known.parameters, arguments);
+            if (known.team == team && known.flow == flow)
+                return flows::bind_arguments(known.parameters, arguments);
         return not_found("no such flow");
     }
 
@@ -81,7 +86,8 @@ class Feeder {
             case ledger::InputKind::Settlement:
                 return model_.settled(row.seq, row.time, firing_of(runs_.at(event.subject)), event);
             case ledger::InputKind::TimerFired: {
-                const auto due = parse_rfc3339(nlohmann::json::parse(event.data).at("slot").get<std::string>());
+                const auto due =
+                    parse_rfc3339(nlohmann::json::parse(event.data).at("slot").get<std::string>());
                 return model_.slot(row.seq, *due, static_cast<int>(row.position.value), row.subject, event);
             }
             default: break;
@@ -119,25 +125,29 @@ class Feeder {
     std::map<std::string, int> names_;
 };
 
-std::string line(int trigger, Seq seq, const std::string& key, const std::string& verdict, const std::string& reason,
-                 const std::vector<std::pair<std::string, Seq>>& used, const std::string& arguments) {
-    std::string text = "trigger " + std::to_string(trigger) + " seq " + std::to_string(seq.value) + " key " + key +
-                       " " + verdict + " " + reason;
-    for (const auto& [leaf, event] : used) text += " " + leaf + "=" + std::to_string(event.value);
+std::string line(int trigger, Seq seq, const std::string& key, const std::string& verdict,
+                 const std::string& reason, const std::vector<std::pair<std::string, Seq>>& used,
+                 const std::string& arguments) {
+    std::string text = "trigger " + std::to_string(trigger) + " seq " + std::to_string(seq.value) + " key " +
+                       key + " " + verdict + " " + reason;
+    for (const auto& [leaf, event] : used)
+        text += " " + leaf + "=" + std::to_string(event.value);
     return text + " " + arguments;
 }
 
 std::vector<std::string> engine_lines(World& world) {
     std::map<ledger::DecisionNo, std::string> arguments;
-    for (const auto& run : all_runs(world.reader())) arguments[run.decision] = run.arguments_json;
+    for (const auto& run : all_runs(world.reader()))
+        arguments[run.decision] = run.arguments_json;
     std::vector<std::string> lines;
     for (const auto& row : all_decisions(world.reader())) {
         if (row.trigger.value == 0) continue;
         std::vector<std::pair<std::string, Seq>> used;
-        for (const auto& included : row.included) used.emplace_back(included.leaf, included.seq);
+        for (const auto& included : row.included)
+            used.emplace_back(included.leaf, included.seq);
         if (used.empty() && row.verdict != ledger::Verdict::Failed) used.emplace_back(row.leaf, row.seq);
-        lines.push_back(line(static_cast<int>(row.trigger.value), row.seq, row.key, std::string(to_string(row.verdict)),
-                             row.reason, used, arguments[row.no]));
+        lines.push_back(line(static_cast<int>(row.trigger.value), row.seq, row.key,
+                             std::string(to_string(row.verdict)), row.reason, used, arguments[row.no]));
     }
     std::sort(lines.begin(), lines.end());
     return lines;
@@ -146,38 +156,45 @@ std::vector<std::string> engine_lines(World& world) {
 std::vector<std::string> model_lines(const ReferenceEngine& model) {
     std::vector<std::string> lines;
     for (const auto& firing : model.firings())
-        lines.push_back(line(firing.trigger, firing.seq, firing.key, firing.verdict, firing.reason,
-                             firing.verdict == "failed" ? std::vector<std::pair<std::string, Seq>>{} : firing.used,
-                             firing.verdict == "fired" ? firing.arguments_json : ""));
+        lines.push_back(
+            line(firing.trigger, firing.seq, firing.key, firing.verdict, firing.reason,
+                 firing.verdict == "failed" ? std::vector<std::pair<std::string, Seq>>{} : firing.used,
+                 firing.verdict == "fired" ? firing.arguments_json : ""));
     std::sort(lines.begin(), lines.end());
     return lines;
 }
 
-}  // namespace
+} // namespace
 
 void check_against_reference(World& world, const Plan& plan, std::vector<std::string>& failures) {
     Feeder feeder(world, plan);
     auto& model = feeder.feed();
-    for (const auto& complaint : model.complaints()) failures.push_back("the reference model: " + complaint);
+    for (const auto& complaint : model.complaints())
+        failures.push_back("the reference model: " + complaint);
     const auto engine = engine_lines(world), expected = model_lines(model);
     std::vector<std::string> missing, extra;
-    std::set_difference(expected.begin(), expected.end(), engine.begin(), engine.end(), std::back_inserter(missing));
-    std::set_difference(engine.begin(), engine.end(), expected.begin(), expected.end(), std::back_inserter(extra));
-    for (const auto& text : missing) failures.push_back("the reference model decides, the engine does not: " + text);
-    for (const auto& text : extra) failures.push_back("the engine decides, the reference model does not: " + text);
+    std::set_difference(expected.begin(), expected.end(), engine.begin(), engine.end(),
+                        std::back_inserter(missing));
+    std::set_difference(engine.begin(), engine.end(), expected.begin(), expected.end(),
+                        std::back_inserter(extra));
+    for (const auto& text : missing)
+        failures.push_back("the reference model decides, the engine does not: " + text);
+    for (const auto& text : extra)
+        failures.push_back("the engine decides, the reference model does not: " + text);
 
     for (const auto& input : feeder.inputs()) {
-        const bool event = input.kind == ledger::InputKind::Arrival || input.kind == ledger::InputKind::Settlement;
+        const bool event =
+            input.kind == ledger::InputKind::Arrival || input.kind == ledger::InputKind::Settlement;
         for (int trigger = 1; event && trigger <= model.trigger_count(); ++trigger) {
             const auto why = engine::why_event(world.reader(), input, ledger::TriggerNo(trigger));
             const auto verdict = model.verdict(input.seq, trigger);
             const auto got = why.ok() ? why->verdict + " " + why->reason : "error: " + why.error().message;
             if (got == verdict.verdict + " " + verdict.reason) continue;
             failures.push_back("why says \"" + got + "\", the reference model \"" + verdict.verdict + " " +
-                               verdict.reason + "\" for seq " + std::to_string(input.seq.value) + " (" + input.id +
-                               ") and trigger " + std::to_string(trigger));
+                               verdict.reason + "\" for seq " + std::to_string(input.seq.value) + " (" +
+                               input.id + ") and trigger " + std::to_string(trigger));
         }
     }
 }
 
-}  // namespace weir::sim
+} // namespace weir::sim

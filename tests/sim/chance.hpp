@@ -31,7 +31,8 @@ class Chance {
     std::uint64_t state_;
 };
 
-/// A clock that moves by one nanosecond at each look, so that no two instants are equal, and else only when told.
+/// A clock that moves by one nanosecond at each look, so that no two instants are equal, and else only when
+/// told.
 class SimClock final : public Clock {
   public:
     explicit SimClock(Instant start) : now_(start) {}
@@ -48,4 +49,4 @@ class SimClock final : public Clock {
     mutable Instant now_;
 };
 
-}  // namespace weir::sim
+} // namespace weir::sim

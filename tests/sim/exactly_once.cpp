@@ -23,23 +23,27 @@ void check_runs(World& world, std::vector<std::string>& failures) {
             continue;
         }
         const auto record = records.find(run.id);
-        if (reaches_backend(*run.outcome) != (record != records.end()) && *run.outcome != flows::Outcome::Cancelled)
-            failures.push_back("run " + run.id.to_string() + " ended " + std::string(to_string(*run.outcome)) +
-                               (record == records.end() ? " but the backend never had it" : " but the backend has it"));
+        if (reaches_backend(*run.outcome) != (record != records.end()) &&
+            *run.outcome != flows::Outcome::Cancelled)
+            failures.push_back(
+                "run " + run.id.to_string() + " ended " + std::string(to_string(*run.outcome)) +
+                (record == records.end() ? " but the backend never had it" : " but the backend has it"));
         if (record != records.end() && record->second.request.arguments_json != run.arguments_json)
             failures.push_back("run " + run.id.to_string() + " was created with other arguments");
     }
     for (const auto& [id, record] : records) {
         if (record.creates != 1)
-            failures.push_back("run " + id.to_string() + " was created " + std::to_string(record.creates) + " times");
-        if (known.count(id) == 0) failures.push_back("the backend has a run that the ledger lacks: " + id.to_string());
+            failures.push_back("run " + id.to_string() + " was created " + std::to_string(record.creates) +
+                               " times");
+        if (known.count(id) == 0)
+            failures.push_back("the backend has a run that the ledger lacks: " + id.to_string());
     }
     std::set<DecisionId> ids;
     for (const auto& decision : all_decisions(world.reader())) {
         const int expected = decision.verdict == ledger::Verdict::Fired ? 1 : 0;
         if (runs_of[decision.no] != expected)
-            failures.push_back("decision " + decision.id.to_string() + " has " + std::to_string(runs_of[decision.no]) +
-                               " runs");
+            failures.push_back("decision " + decision.id.to_string() + " has " +
+                               std::to_string(runs_of[decision.no]) + " runs");
         if (!ids.insert(decision.id).second)
             failures.push_back("two decisions with the id " + decision.id.to_string());
     }
@@ -51,7 +55,8 @@ void check_inputs(World& world, std::vector<std::string>& failures) {
     Instant time{};
     std::set<std::string> settled;
     for (const auto& input : all_inputs(world.reader())) {
-        if (last && input.seq.value != *last + 1) failures.push_back("a gap in seq after " + std::to_string(*last));
+        if (last && input.seq.value != *last + 1)
+            failures.push_back("a gap in seq after " + std::to_string(*last));
         last = input.seq.value;
         if (input.time < time) failures.push_back("time falls at seq " + std::to_string(input.seq.value));
         time = input.time;
@@ -62,12 +67,13 @@ void check_inputs(World& world, std::vector<std::string>& failures) {
     }
 }
 
-}  // namespace
+} // namespace
 
 void check_exactly_once(World& world, std::vector<std::string>& failures) {
     check_runs(world, failures);
     check_inputs(world, failures);
-    for (const auto& seen : world.launcher().faults_seen) failures.push_back(seen);
+    for (const auto& seen : world.launcher().faults_seen)
+        failures.push_back(seen);
 }
 
-}  // namespace weir::sim
+} // namespace weir::sim

@@ -32,4 +32,4 @@ class FaultyLedger final : public ledger::Ledger {
     bool failing_ = false;
 };
 
-}  // namespace weir::sim
+} // namespace weir::sim

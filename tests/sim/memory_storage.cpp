@@ -27,8 +27,10 @@ class MemoryStorage final : public Storage {
     std::unique_ptr<events::Bus> bus_;
 };
 
-}  // namespace
+} // namespace
 
-std::unique_ptr<Storage> memory_storage() { return std::make_unique<MemoryStorage>(); }
+std::unique_ptr<Storage> memory_storage() {
+    return std::make_unique<MemoryStorage>();
+}
 
-}  // namespace weir::sim
+} // namespace weir::sim

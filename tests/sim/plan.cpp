@@ -29,7 +29,8 @@ std::string overlap_of(Chance& chance, bool single_stream) {
     return chance.one_of<std::string>({"allow", "allow", "skip", "queue"});
 }
 
-/// A trigger document by kind: 0 event, 1 event with where, 2 all, 3 all keyed, 4 schedule, 5 finish, 6 mixed all.
+/// A trigger document by kind: 0 event, 1 event with where, 2 all, 3 all keyed, 4 schedule, 5 finish, 6 mixed
+/// all.
 std::string trigger(Chance& chance, const std::string& name, bool single_stream) {
     const int kinds = single_stream ? 5 : 7;
     const auto type = [&] { return "data." + chance.one_of<std::string>({"a", "b", "c"}); };
@@ -41,11 +42,13 @@ std::string trigger(Chance& chance, const std::string& name, bool single_stream)
             parameters = "{x: 'int(event.data.n)', s: 'event.id'}";
             break;
         case 1:
-            doc += "  event: " + type() + "\n  where: 'int(event.data.n) % 3 == " + std::to_string(chance.below(3)) + "'\n";
+            doc += "  event: " + type() +
+                   "\n  where: 'int(event.data.n) % 3 == " + std::to_string(chance.below(3)) + "'\n";
             parameters = "{x: 'int(event.data.n) + 1'}";
             break;
         case 2:
-            doc += "  all:\n    l: {event: " + type() + "}\n    r: {event: " + type() + "}\n" + within_of(chance);
+            doc += "  all:\n    l: {event: " + type() + "}\n    r: {event: " + type() + "}\n" +
+                   within_of(chance);
             parameters = "{s: 'l.id + \"-\" + r.id'}";
             break;
         case 3:
@@ -61,7 +64,8 @@ std::string trigger(Chance& chance, const std::string& name, bool single_stream)
             break;
         case 5:
             doc += "  finish: " + chance.one_of<std::string>({"f0", "f1", "f*"}) + "\n  outcome: " +
-                   chance.one_of<std::string>({"[succeeded]", "[failed]", "[succeeded, failed, skipped]"}) + "\n";
+                   chance.one_of<std::string>({"[succeeded]", "[failed]", "[succeeded, failed, skipped]"}) +
+                   "\n";
             parameters = "{s: 'run.id'}";
             break;
         default:
@@ -85,7 +89,7 @@ events::Event event(Chance& chance, int n) {
     std::string key = "\"k" + std::to_string(chance.below(4)) + "\"";
     if (chance.happens(30)) key = "null";
     event.data = "{\"n\":" + std::to_string(chance.below(1000)) + ",\"k\":" + key + "}";
-    if (chance.happens(20)) event.data = "{\"k\":" + key + "}";  // no n: expressions fail
+    if (chance.happens(20)) event.data = "{\"k\":" + key + "}"; // no n: expressions fail
     return event;
 }
 
@@ -96,7 +100,9 @@ Instant pause(Chance& chance, Instant from) {
 }
 
 void add_edits(Chance& chance, Plan& plan, int triggers, bool single_stream) {
-    const auto name = [&] { return "tr" + std::to_string(chance.below(static_cast<std::uint64_t>(triggers))); };
+    const auto name = [&] {
+        return "tr" + std::to_string(chance.below(static_cast<std::uint64_t>(triggers)));
+    };
     const auto count = chance.below(5);
     const auto span = static_cast<std::uint64_t>((plan.end - plan.start).count());
     for (std::uint64_t i = 0; i < count; ++i) {
@@ -113,21 +119,25 @@ void add_edits(Chance& chance, Plan& plan, int triggers, bool single_stream) {
                 edit.request_id = "request-" + std::to_string(chance.below(3));
                 break;
             case 5: edit.kind = Edit::Kind::CancelNewest; break;
-            default: edit.kind = Edit::Kind::Apply; edit.documents = {trigger(chance, edit.trigger, single_stream)};
+            default:
+                edit.kind = Edit::Kind::Apply;
+                edit.documents = {trigger(chance, edit.trigger, single_stream)};
         }
         if (single_stream && (edit.kind == Edit::Kind::CancelNewest)) continue;
         plan.edits.push_back(std::move(edit));
     }
-    std::stable_sort(plan.edits.begin(), plan.edits.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
+    std::stable_sort(plan.edits.begin(), plan.edits.end(),
+                     [](const auto& a, const auto& b) { return a.at < b.at; });
 }
 
-}  // namespace
+} // namespace
 
 Plan make_plan(std::uint64_t seed, const PlanOptions& options) {
     Chance chance(seed * 2654435761ULL + 17);
     Plan plan;
     plan.start = from_ns(1'790'000'000'000'000'000) + seconds(chance.below(86'400 * 200));
-    for (const auto* name : {"f0", "f1", "f2"}) plan.flows.push_back(flow(name));
+    for (const auto* name : {"f0", "f1", "f2"})
+        plan.flows.push_back(flow(name));
     const int triggers = 1 + static_cast<int>(chance.below(5));
     for (int i = 0; i < triggers; ++i)
         plan.triggers.push_back(trigger(chance, "tr" + std::to_string(i), options.single_stream));
@@ -149,4 +159,4 @@ Plan make_plan(std::uint64_t seed, const PlanOptions& options) {
     return plan;
 }
 
-}  // namespace weir::sim
+} // namespace weir::sim

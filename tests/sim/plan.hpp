@@ -15,9 +15,9 @@ namespace weir::sim {
 struct Edit {
     enum class Kind { Apply, Delete, Pause, ResumeReplay, ResumeDrop, Run, CancelNewest } kind = Kind::Apply;
     Instant at;
-    std::string trigger;               ///< name within team "t"
-    std::vector<std::string> documents;///< Apply: trigger documents
-    std::string request_id;            ///< Run
+    std::string trigger;                ///< name within team "t"
+    std::vector<std::string> documents; ///< Apply: trigger documents
+    std::string request_id;             ///< Run
 };
 
 struct Publication {
@@ -28,21 +28,21 @@ struct Publication {
 /// What happens to weir from outside: drawn from a seed, the same in every weather.
 struct Plan {
     std::vector<flows::FlowVersion> flows;
-    std::vector<std::string> triggers;  ///< applied before anything else
-    std::vector<Edit> edits;            ///< by time
+    std::vector<std::string> triggers; ///< applied before anything else
+    std::vector<Edit> edits;           ///< by time
     std::vector<Publication> publications;
     Instant start;
-    Instant end;  ///< publications and edits end here
+    Instant end; ///< publications and edits end here
 };
 
 struct PlanOptions {
     int publications = 60;
     bool edits = true;
-    /// Only triggers on events and schedules that launch independently of each other: their decisions depend on
-    /// the one stream alone.
+    /// Only triggers on events and schedules that launch independently of each other: their decisions depend
+    /// on the one stream alone.
     bool single_stream = false;
 };
 
 Plan make_plan(std::uint64_t seed, const PlanOptions& options);
 
-}  // namespace weir::sim
+} // namespace weir::sim

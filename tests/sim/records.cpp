@@ -16,7 +16,8 @@ std::vector<Row> all(List list) {
     for (;;) {
         auto page = list(query);
         expects(page.ok(), page.ok() ? "" : page.error().message);
-        for (auto& row : page->rows) rows.push_back(std::move(row));
+        for (auto& row : page->rows)
+            rows.push_back(std::move(row));
         if (page->next.empty()) break;
         query.page = page->next;
     }
@@ -34,7 +35,8 @@ std::string line_of(const ledger::DecisionRow& row, const ledger::RunRow* run, N
     std::string line = names.triggers[row.trigger] + " v" + std::to_string(row.version) + " " +
                        std::string(to_string(row.verdict)) + " " + row.reason + " key=" + row.key +
                        " leaf=" + row.leaf + " n=" + std::to_string(row.n) + " of " + names.inputs[row.seq];
-    for (const auto& included : row.included) line += " " + included.leaf + "=" + names.inputs[included.seq];
+    for (const auto& included : row.included)
+        line += " " + included.leaf + "=" + names.inputs[included.seq];
     if (run != nullptr) line += " arguments=" + run->arguments_json + " depth=" + std::to_string(run->depth);
     if (with_ids) line += " id=" + row.id.to_string() + " run=" + (run == nullptr ? "" : run->id.to_string());
     return line;
@@ -48,7 +50,7 @@ std::string identity_of(const ledger::InputRow& row) {
     return "command";
 }
 
-}  // namespace
+} // namespace
 
 std::vector<ledger::DecisionRow> all_decisions(ledger::LedgerReader& reader) {
     return all<ledger::DecisionRow>([&](const ledger::Query& query) { return reader.decisions(query); });
@@ -66,13 +68,15 @@ std::vector<ledger::InputRow> all_inputs(ledger::LedgerReader& reader) {
         expects(part.ok(), part.ok() ? "" : part.error().message);
         if (part->empty()) return rows;
         from = Seq(part->back().seq.value + 1);
-        for (auto& row : *part) rows.push_back(std::move(row));
+        for (auto& row : *part)
+            rows.push_back(std::move(row));
     }
 }
 
 std::vector<std::string> canonical_decisions(ledger::LedgerReader& reader, bool with_ids) {
     Names names;
-    for (const auto& input : all_inputs(reader)) names.inputs[input.seq] = identity_of(input);
+    for (const auto& input : all_inputs(reader))
+        names.inputs[input.seq] = identity_of(input);
     std::map<ledger::DecisionNo, ledger::RunRow> runs;
     for (auto& run : all_runs(reader)) {
         names.triggers[run.trigger] = run.trigger_name;
@@ -81,7 +85,8 @@ std::vector<std::string> canonical_decisions(ledger::LedgerReader& reader, bool 
     std::vector<std::string> lines;
     for (const auto& row : all_decisions(reader)) {
         if (names.triggers[row.trigger].empty())
-            if (const auto versions = reader.trigger_versions(row.trigger); versions.ok() && !versions->empty())
+            if (const auto versions = reader.trigger_versions(row.trigger);
+                versions.ok() && !versions->empty())
                 names.triggers[row.trigger] = versions->front().name;
         const auto run = runs.find(row.no);
         lines.push_back(line_of(row, run == runs.end() ? nullptr : &run->second, names, with_ids));
@@ -110,7 +115,8 @@ Result<std::vector<std::string>> replayed_decisions(ledger::LedgerReader& reader
         }
         ledger::Batch batch;
         (void)core.step(std::move(input), row.seq, {}, batch);
-        for (const auto& version : batch.trigger_versions) names.triggers[version.no] = version.name;
+        for (const auto& version : batch.trigger_versions)
+            names.triggers[version.no] = version.name;
         for (const auto& decision : batch.decisions) {
             const auto run = std::find_if(batch.runs.begin(), batch.runs.end(),
                                           [&](const auto& r) { return r.decision == decision.no; });
@@ -120,4 +126,4 @@ Result<std::vector<std::string>> replayed_decisions(ledger::LedgerReader& reader
     return lines;
 }
 
-}  // namespace weir::sim
+} // namespace weir::sim

@@ -4,14 +4,16 @@
 
 namespace weir::sim {
 
-std::uint64_t number_of(const std::string& text) { return leading_bits(sha256(text)); }
+std::uint64_t number_of(const std::string& text) {
+    return leading_bits(sha256(text));
+}
 
 void SimLauncher::create(const flows::LaunchRequest& request) {
     if (on_create) on_create(request);
     auto& record = records_[request.run];
     if (record.creates > 0 && record.request.arguments_json != request.arguments_json)
         faults_seen.push_back("run " + request.run.to_string() + " was asked for again with other arguments");
-    if (record.creates++ > 0) return;  // the backend knows it: adopted
+    if (record.creates++ > 0) return; // the backend knows it: adopted
     record.request = request;
     const auto fate = number_of(request.flow->flow + request.arguments_json);
     record.outcome = fate % 5 == 0 ? flows::Outcome::Failed : flows::Outcome::Succeeded;
@@ -29,7 +31,8 @@ void SimLauncher::launch(flows::LaunchRequest request, std::function<void(flows:
     };
     const auto now = clock_.now();
     if (request.deadline < now || chance_.happens(faults_.late)) return reply(LaunchAnswer::Late, "too late");
-    const auto at = chance_.happens(faults_.slow) ? now + std::chrono::milliseconds(chance_.below(20'000)) : now;
+    const auto at =
+        chance_.happens(faults_.slow) ? now + std::chrono::milliseconds(chance_.below(20'000)) : now;
     if (chance_.happens(faults_.lost_request))
         return answer(at, [reply] { reply(LaunchAnswer::Unknown, "the request was lost"); });
     // Refusal belongs to the run, not to chance: every simulation of the trace sees it.
@@ -37,7 +40,9 @@ void SimLauncher::launch(flows::LaunchRequest request, std::function<void(flows:
         return answer(at, [reply] { reply(LaunchAnswer::Refused, "refused by the simulated backend"); });
     create(request);
     const bool lost = chance_.happens(faults_.lost_reply);
-    answer(at, [reply, lost] { reply(lost ? LaunchAnswer::Unknown : LaunchAnswer::Accepted, lost ? "reply lost" : ""); });
+    answer(at, [reply, lost] {
+        reply(lost ? LaunchAnswer::Unknown : LaunchAnswer::Accepted, lost ? "reply lost" : "");
+    });
 }
 
 void SimLauncher::look(RunId run, std::function<void(flows::LookReply)> done) {
@@ -80,8 +85,12 @@ void SimLauncher::retry(RunId run, std::string, std::function<void(Status)> done
     done({});
 }
 
-void SimLauncher::watch(RunId run) { watched_.try_emplace(run, false); }
-void SimLauncher::forget(RunId run) { watched_.erase(run); }
+void SimLauncher::watch(RunId run) {
+    watched_.try_emplace(run, false);
+}
+void SimLauncher::forget(RunId run) {
+    watched_.erase(run);
+}
 
 void SimLauncher::weir_died() {
     later_.clear();
@@ -131,4 +140,4 @@ std::optional<Instant> SimLauncher::work() {
     return next;
 }
 
-}  // namespace weir::sim
+} // namespace weir::sim

@@ -22,13 +22,13 @@ struct LauncherFaults {
     std::uint64_t repeat_report = 0; ///< a report comes twice
 };
 
-/// A backend outside of weir's process: it outlives every crash. What becomes of a run depends on its arguments
-/// alone, so that two simulations of one trace see the same outcomes.
+/// A backend outside of weir's process: it outlives every crash. What becomes of a run depends on its
+/// arguments alone, so that two simulations of one trace see the same outcomes.
 class SimLauncher final : public flows::Launcher, public flows::RunWatcher {
   public:
     struct Record {
         flows::LaunchRequest request;
-        int creates = 0;  ///< times a request created it: more than one is the failure looked for
+        int creates = 0; ///< times a request created it: more than one is the failure looked for
         Instant settles_at;
         flows::Outcome outcome = flows::Outcome::Succeeded;
         bool cancelled = false;
@@ -56,7 +56,7 @@ class SimLauncher final : public flows::Launcher, public flows::RunWatcher {
     std::function<void(const flows::LaunchRequest&)> on_create;
 
     [[nodiscard]] const std::map<RunId, Record>& records() const { return records_; }
-    std::vector<std::string> faults_seen;  ///< what must never happen and did
+    std::vector<std::string> faults_seen; ///< what must never happen and did
 
   private:
     void create(const flows::LaunchRequest& request);
@@ -67,8 +67,8 @@ class SimLauncher final : public flows::Launcher, public flows::RunWatcher {
     Chance chance_;
     LauncherFaults faults_;
     std::map<RunId, Record> records_;
-    std::map<RunId, bool> watched_;  ///< value: its settlement was reported
-    std::map<RunId, int> open_;      ///< requests to create that are not answered
+    std::map<RunId, bool> watched_; ///< value: its settlement was reported
+    std::map<RunId, int> open_;     ///< requests to create that are not answered
     std::multimap<Instant, std::function<void()>> later_;
     std::function<void(flows::RunReport)> report_;
 };
@@ -76,4 +76,4 @@ class SimLauncher final : public flows::Launcher, public flows::RunWatcher {
 /// A stable number from a text: decides outcomes and durations.
 std::uint64_t number_of(const std::string& text);
 
-}  // namespace weir::sim
+} // namespace weir::sim

@@ -14,9 +14,11 @@ namespace {
 std::vector<std::uint64_t> seeds(std::uint64_t few) {
     if (const char* one = std::getenv("WEIR_SEED"); one != nullptr) return {std::strtoull(one, nullptr, 10)};
     std::uint64_t count = few;
-    if (const char* text = std::getenv("WEIR_SEEDS"); text != nullptr) count = std::strtoull(text, nullptr, 10);
+    if (const char* text = std::getenv("WEIR_SEEDS"); text != nullptr)
+        count = std::strtoull(text, nullptr, 10);
     std::vector<std::uint64_t> all;
-    for (std::uint64_t i = 1; i <= count; ++i) all.push_back(i);
+    for (std::uint64_t i = 1; i <= count; ++i)
+        all.push_back(i);
     return all;
 }
 
@@ -33,7 +35,8 @@ Weather foul(std::uint64_t seed) {
 
 std::string all_of(const std::vector<std::string>& lines) {
     std::string text;
-    for (const auto& line : lines) text += line + "\n";
+    for (const auto& line : lines)
+        text += line + "\n";
     return text;
 }
 
@@ -45,7 +48,7 @@ std::vector<std::string> decisions_in(const Plan& plan, Weather weather) {
     return canonical_decisions(world.reader(), true);
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("in foul weather every firing has exactly one run, and a replay decides the same") {
     int crashes = 0;
@@ -118,7 +121,8 @@ TEST_CASE("a stop of weir anywhere changes no decision of a single stream") {
         for (int i = 0; i < 3; ++i) {
             Weather stopped;
             const auto span = static_cast<std::uint64_t>((plan.end - plan.start).count());
-            const auto from = plan.start + Duration(static_cast<std::int64_t>(1'000'000 + chance.below(span)));
+            const auto from =
+                plan.start + Duration(static_cast<std::int64_t>(1'000'000 + chance.below(span)));
             stopped.outages.push_back({from, from + std::chrono::seconds(1 + chance.below(900))});
             CHECK(all_of(decisions_in(plan, stopped)) == expected);
         }

@@ -40,7 +40,9 @@ class SqliteStorage final : public Storage {
         ledger_.reset();
     }
     void power_loss(std::uint64_t seed) override {
-        disk_.power_loss(seed % 3 == 0 ? PowerLoss::DropAll : seed % 3 == 1 ? PowerLoss::KeepSome : PowerLoss::Torn,
+        disk_.power_loss(seed % 3 == 0   ? PowerLoss::DropAll
+                         : seed % 3 == 1 ? PowerLoss::KeepSome
+                                         : PowerLoss::Torn,
                          seed);
     }
     ledger::Ledger& ledger() override { return *ledger_; }
@@ -54,8 +56,10 @@ class SqliteStorage final : public Storage {
     std::unique_ptr<events::Bus> bus_;
 };
 
-}  // namespace
+} // namespace
 
-std::unique_ptr<Storage> sqlite_storage() { return std::make_unique<SqliteStorage>(); }
+std::unique_ptr<Storage> sqlite_storage() {
+    return std::make_unique<SqliteStorage>();
+}
 
-}  // namespace weir::sim
+} // namespace weir::sim

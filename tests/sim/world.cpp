@@ -20,12 +20,13 @@ std::vector<engine::TriggerApply> compile_all(const std::vector<std::string>& do
             const auto uid = Uuid::time_led(from_ns(0), sha256("uid" + trigger.canonical_json));
             applies.push_back({std::move(compiled), TriggerUid{uid}, text});
         }
-        for (const auto& problem : problems) broken_invariant("a plan's trigger: " + problem.to_string() + text, {});
+        for (const auto& problem : problems)
+            broken_invariant("a plan's trigger: " + problem.to_string() + text, {});
     }
     return applies;
 }
 
-}  // namespace
+} // namespace
 
 World* World::crashing_ = nullptr;
 
@@ -120,7 +121,8 @@ void World::apply(const std::vector<std::string>& documents, bool with_flows) {
     input.principal = "sim";
     input.reason = "plan";
     if (with_flows)
-        for (const auto& flow : plan_.flows) input.flows.push_back(std::make_shared<const flows::FlowVersion>(flow));
+        for (const auto& flow : plan_.flows)
+            input.flows.push_back(std::make_shared<const flows::FlowVersion>(flow));
     input.triggers = compile_all(documents);
     shell_->submit(std::move(input), {});
 }
@@ -129,13 +131,17 @@ void World::act(const Edit& edit) {
     using Kind = Edit::Kind;
     switch (edit.kind) {
         case Kind::Apply: return apply(edit.documents, false);
-        case Kind::Delete: return shell_->submit(engine::DeleteTriggerInput{"t", edit.trigger, "sim", "plan"}, {});
+        case Kind::Delete:
+            return shell_->submit(engine::DeleteTriggerInput{"t", edit.trigger, "sim", "plan"}, {});
         case Kind::Pause: return shell_->submit(engine::PauseInput{"t", edit.trigger, "sim", "plan"}, {});
-        case Kind::ResumeReplay: return shell_->submit(engine::ResumeInput{"t", edit.trigger, true, "sim", "plan"}, {});
-        case Kind::ResumeDrop: return shell_->submit(engine::ResumeInput{"t", edit.trigger, false, "sim", "plan"}, {});
+        case Kind::ResumeReplay:
+            return shell_->submit(engine::ResumeInput{"t", edit.trigger, true, "sim", "plan"}, {});
+        case Kind::ResumeDrop:
+            return shell_->submit(engine::ResumeInput{"t", edit.trigger, false, "sim", "plan"}, {});
         case Kind::Run:
             if (storage_->reader().run(shell_->core().manual_run_id(edit.request_id)).ok()) return;
-            return shell_->submit(engine::RunFlowInput{"t", "f1", "{\"x\":1}", edit.request_id, "sim", "plan"}, {});
+            return shell_->submit(
+                engine::RunFlowInput{"t", "f1", "{\"x\":1}", edit.request_id, "sim", "plan"}, {});
         case Kind::CancelNewest: {
             const auto& runs = shell_->core().runs();
             if (!runs.empty()) shell_->submit(engine::CancelInput{runs.rbegin()->first, "sim", "plan"}, {});
@@ -213,7 +219,8 @@ void World::close_down() {
         clock_.advance_to(next_instant().value_or(clock_.peek() + std::chrono::seconds(1)));
     }
     for (const auto& [no, run] : shell_->core().runs())
-        report_.failures.push_back("run " + run.id.to_string() + " never ends: " + std::string(to_string(run.state)));
+        report_.failures.push_back("run " + run.id.to_string() +
+                                   " never ends: " + std::string(to_string(run.state)));
 }
 
 Report World::run() {
@@ -251,8 +258,9 @@ const std::vector<events::Arrival>& World::arrivals() {
         expects(read.ok(), "the bus cannot be read at the end");
         if (read->empty()) return arrivals_;
         after = read->back().position;
-        for (auto& arrival : *read) arrivals_.push_back(std::move(arrival));
+        for (auto& arrival : *read)
+            arrivals_.push_back(std::move(arrival));
     }
 }
 
-}  // namespace weir::sim
+} // namespace weir::sim

@@ -29,10 +29,10 @@ struct Outage {
 struct Weather {
     std::uint64_t seed = 1;
     std::size_t batch_max = 1000;
-    std::uint64_t crash = 0;          ///< at each named point, in thousandths
-    std::uint64_t power_loss = 0;     ///< at a crash: unsynced pages are lost as well, in thousandths
-    std::uint64_t write_failure = 0;  ///< at each commit: disk full or I/O error, in thousandths
-    std::uint64_t delay = 0;          ///< before each turn: up to 5 s nothing happens, in thousandths
+    std::uint64_t crash = 0;         ///< at each named point, in thousandths
+    std::uint64_t power_loss = 0;    ///< at a crash: unsynced pages are lost as well, in thousandths
+    std::uint64_t write_failure = 0; ///< at each commit: disk full or I/O error, in thousandths
+    std::uint64_t delay = 0;         ///< before each turn: up to 5 s nothing happens, in thousandths
     std::vector<Outage> outages;
     LauncherFaults launcher;
 };
@@ -56,7 +56,7 @@ struct Report {
     int crashes = 0;
     int power_losses = 0;
     int write_failures = 0;
-    std::vector<std::string> failures;  ///< what must never be; empty: all is well
+    std::vector<std::string> failures; ///< what must never be; empty: all is well
 };
 
 /// One simulation: a plan, a weather, the real shell and core.
@@ -106,15 +106,15 @@ class World {
     std::size_t next_edit_ = 0;
     std::vector<events::Arrival> arrivals_;
     Report report_;
-    bool foul_ = true;  ///< faults may happen; false while closing down
+    bool foul_ = true; ///< faults may happen; false while closing down
     static World* crashing_;
 };
 
-/// Exactly once: each fired decision has one run, each run known to the backend has one decision, each accepted
-/// event was taken once, nothing is left open. Adds what is wrong.
+/// Exactly once: each fired decision has one run, each run known to the backend has one decision, each
+/// accepted event was taken once, nothing is left open. Adds what is wrong.
 void check_exactly_once(World& world, std::vector<std::string>& failures);
 
 /// Decisions, and the answer of `why` for every recorded event and trigger, equal the reference model's.
 void check_against_reference(World& world, const Plan& plan, std::vector<std::string>& failures);
 
-}  // namespace weir::sim
+} // namespace weir::sim

@@ -31,8 +31,8 @@ void Core::Step::decide(const ArrivalInput& arrival) {
     if (arrival.duplicate_of || arrival.echo) return;
     triggers::EventView view(event);
     Completing completing{view, std::move(wire),
-                          arrival_cause(arrival.stream_name, arrival.incarnation, arrival.position, event.source,
-                                        event.id, input.time - input.late_by),
+                          arrival_cause(arrival.stream_name, arrival.incarnation, arrival.position,
+                                        event.source, event.id, input.time - input.late_by),
                           depth_of(event)};
     match(completing);
 }
@@ -43,7 +43,8 @@ void Core::Step::match(Completing& event) {
     for (std::size_t i = 0; i < match.hits.size();) {
         const auto no = match.hits[i].trigger;
         std::vector<int> leaves;
-        for (; i < match.hits.size() && match.hits[i].trigger == no; ++i) leaves.push_back(match.hits[i].leaf);
+        for (; i < match.hits.size() && match.hits[i].trigger == no; ++i)
+            leaves.push_back(match.hits[i].leaf);
         meet(core.triggers_.at(ledger::TriggerNo(no)), event, leaves);
     }
 }
@@ -51,8 +52,11 @@ void Core::Step::match(Completing& event) {
 void Core::Step::meet(Trigger& trigger, Completing& event, const std::vector<int>& leaves) {
     if (trigger.join) return offer(trigger, event, leaves);
     const auto& leaf = trigger.compiled->trigger().when.leaves.front();
-    Firing firing{trigger, std::holds_alternative<triggers::SchedulePattern>(leaf.pattern) ? "slot" : "match", {},
-                  {{0, leaf.name, seq, &event.view}}, leaf.name, event.depth, false};
+    Firing firing{
+        trigger,   std::holds_alternative<triggers::SchedulePattern>(leaf.pattern) ? "slot" : "match",
+        {},        {{0, leaf.name, seq, &event.view}},
+        leaf.name, event.depth,
+        false};
     fire(firing, event);
 }
 
@@ -68,7 +72,8 @@ void Core::Step::offer(Trigger& trigger, Completing& event, const std::vector<in
         if (key.ok())
             hits.push_back({leaf, std::move(key).value()});
         else
-            fail(trigger, event, names[static_cast<std::size_t>(leaf)].name, "key_failed", key.error().message);
+            fail(trigger, event, names[static_cast<std::size_t>(leaf)].name, "key_failed",
+                 key.error().message);
     }
     if (hits.empty()) return;
     const auto step = trigger.join->offer(seq, input.time, hits);
@@ -121,8 +126,8 @@ void Core::Step::write_left(Trigger& trigger, const triggers::JoinStep& step,
         if (const auto made = decisions.find(left.key);
             left.why == triggers::HeldEnd::Consumed && made != decisions.end())
             decision = made->second;
-        batch.held_left.push_back({trigger.no, trigger.leaf_numbers[static_cast<std::size_t>(left.leaf)], left.seq,
-                                   seq, std::string(to_string(left.why)), decision});
+        batch.held_left.push_back({trigger.no, trigger.leaf_numbers[static_cast<std::size_t>(left.leaf)],
+                                   left.seq, seq, std::string(to_string(left.why)), decision});
         let_go(left.seq);
     }
 }
@@ -141,4 +146,4 @@ void Core::Step::sweep() {
     }
 }
 
-}  // namespace weir::engine
+} // namespace weir::engine

@@ -16,8 +16,14 @@ void Core::Step::audit(const std::string& principal, std::string action, std::st
                        const std::string& reason) {
     const int n = static_cast<int>(std::count_if(batch.audits.begin(), batch.audits.end(),
                                                  [&](const auto& row) { return row.seq == seq; }));
-    batch.audits.push_back({seq, n, principal, std::move(action), std::move(target),
-                            reason.empty() ? "no reason given" : reason, input.time, {}});
+    batch.audits.push_back({seq,
+                            n,
+                            principal,
+                            std::move(action),
+                            std::move(target),
+                            reason.empty() ? "no reason given" : reason,
+                            input.time,
+                            {}});
 }
 
 void Core::Step::set_state(Trigger& trigger, ledger::TriggerState state, std::string reason) {
@@ -28,7 +34,8 @@ void Core::Step::set_state(Trigger& trigger, ledger::TriggerState state, std::st
 
 void Core::Step::change(const ApplyInput& apply) {
     record(ledger::InputKind::Change);
-    for (const auto& flow : apply.flows) put_flow(flow, apply.principal);
+    for (const auto& flow : apply.flows)
+        put_flow(flow, apply.principal);
     for (const auto& trigger : apply.triggers) {
         const auto& document = trigger.compiled->trigger();
         audit(apply.principal, "apply", "trigger " + document.team + "/" + document.name, apply.reason);
@@ -50,7 +57,8 @@ void Core::Step::change(const ApplyInput& apply) {
     }
 }
 
-void Core::Step::put_flow(const std::shared_ptr<const flows::FlowVersion>& flow, const std::string& principal) {
+void Core::Step::put_flow(const std::shared_ptr<const flows::FlowVersion>& flow,
+                          const std::string& principal) {
     auto& current = core.flows_[{flow->team, flow->flow}];
     if (current && current->version == flow->version) return;
     current = flow;
@@ -80,7 +88,8 @@ void Core::Step::update_trigger(Trigger& trigger, const TriggerApply& apply, con
     if (first) {
         if (document.when.kind == triggers::When::Kind::All)
             trigger.join = std::make_unique<triggers::Join>(document.when);
-        for (int i = 0; i < static_cast<int>(document.when.leaves.size()); ++i) trigger.leaf_numbers.push_back(i);
+        for (int i = 0; i < static_cast<int>(document.when.leaves.size()); ++i)
+            trigger.leaf_numbers.push_back(i);
     } else {
         keep_held(trigger, *apply.compiled);
     }
@@ -101,7 +110,7 @@ void Core::Step::update_trigger(Trigger& trigger, const TriggerApply& apply, con
     row.principal = principal;
     batch.trigger_versions.push_back(std::move(row));
     set_slots(trigger);
-    release(trigger);  // overlap may have become less strict
+    release(trigger); // overlap may have become less strict
 }
 
 void Core::Step::keep_held(Trigger& trigger, const triggers::CompiledTrigger& next) {
@@ -146,7 +155,8 @@ void Core::Step::delete_trigger(const std::string& team, const std::string& name
     std::vector<TimerName> timers;
     for (const auto& [timer, row] : core.timers_)
         if (std::get<0>(timer) == trigger.no) timers.push_back(timer);
-    for (const auto& timer : timers) end_timer(timer, "deleted");
+    for (const auto& timer : timers)
+        end_timer(timer, "deleted");
     for (const auto no : trigger.waiting) {
         auto& run = core.runs_.at(no);
         settle_later(run, flows::Outcome::Skipped, "its trigger was deleted while it waited");
@@ -176,7 +186,8 @@ void Core::Step::resume(const ResumeInput& resume) {
     if (trigger->state == ledger::TriggerState::Active)
         return refuse(ErrorKind::Conflict, "the trigger " + name + " is not paused");
     record(ledger::InputKind::Change);
-    audit(resume.principal, resume.replay ? "resume --replay" : "resume --drop", "trigger " + name, resume.reason);
+    audit(resume.principal, resume.replay ? "resume --replay" : "resume --drop", "trigger " + name,
+          resume.reason);
     set_state(*trigger, ledger::TriggerState::Active, resume.reason.empty() ? "resumed" : resume.reason);
     if (resume.replay) {
         // What waited for the pause now waits for the overlap policy alone.
@@ -197,4 +208,4 @@ void Core::Step::resume(const ResumeInput& resume) {
     release(*trigger);
 }
 
-}  // namespace weir::engine
+} // namespace weir::engine

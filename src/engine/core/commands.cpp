@@ -5,12 +5,14 @@
 namespace weir::engine {
 namespace {
 
-/// A time-led request id leads the run's id too; any other one gives the same run for the same text all the same.
+/// A time-led request id leads the run's id too; any other one gives the same run for the same text all the
+/// same.
 Instant time_of_request(const std::string& request_id) {
     const auto id = Uuid::parse(request_id);
     if (!id.ok() || (id->bytes[6] >> 4) != 8) return Instant{};
     std::int64_t ms = 0;
-    for (std::size_t i = 0; i < 6; ++i) ms = ms << 8 | id->bytes[i];
+    for (std::size_t i = 0; i < 6; ++i)
+        ms = ms << 8 | id->bytes[i];
     return from_ns(ms * 1'000'000);
 }
 
@@ -18,7 +20,7 @@ DecisionId manual_decision(const std::string& secret, const Cause& cause) {
     return decision_id(secret, TriggerUid{}, "manual", cause, 0);
 }
 
-}  // namespace
+} // namespace
 
 RunId Core::manual_run_id(const std::string& request_id) const {
     const auto cause = manual_cause(request_id, time_of_request(request_id));
@@ -89,7 +91,7 @@ void Core::Step::cancel(const CancelInput& command) {
             break;
         case ledger::RunState::Accepted:
         case ledger::RunState::Running: act(Act::Kind::Cancel, run, command.reason); break;
-        default: break;  // a request is open: cancelled as soon as the backend says it has the run
+        default: break; // a request is open: cancelled as soon as the backend says it has the run
     }
     if (first) write(run);
 }
@@ -100,7 +102,8 @@ void Core::Step::retry(const RetryInput& command) {
     if (command.run.outcome != flows::Outcome::Failed && command.run.outcome != flows::Outcome::Cancelled)
         return refuse(ErrorKind::Conflict, "only a failed or cancelled run can be tried again");
     if (command.run.attempt < 1 || command.run.flow_version.empty())
-        return refuse(ErrorKind::Conflict, "the run never reached its backend: there is no attempt to repeat");
+        return refuse(ErrorKind::Conflict,
+                      "the run never reached its backend: there is no attempt to repeat");
     record(ledger::InputKind::Command);
     audit(command.principal, "retry", "run " + command.run.id.to_string(), command.reason);
     auto& run = core.runs_[command.run.no] = command.run;
@@ -116,4 +119,4 @@ void Core::Step::retry(const RetryInput& command) {
     write(run);
 }
 
-}  // namespace weir::engine
+} // namespace weir::engine

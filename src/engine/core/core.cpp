@@ -45,7 +45,9 @@ void Core::Step::run() {
     send_ready();
 }
 
-void Core::meet(triggers::EventView& view, triggers::Matcher::Match& match) { matcher_.match(view, match); }
+void Core::meet(triggers::EventView& view, triggers::Matcher::Match& match) {
+    matcher_.match(view, match);
+}
 
 Core::Trigger* Core::find_trigger(const std::string& team, const std::string& name) {
     const auto found = by_name_.find({team, name});
@@ -82,8 +84,10 @@ std::vector<JoinWaiting> Core::waiting(const std::string& team, const std::strin
     const auto& leaves = entry.compiled->trigger().when.leaves;
     for (const auto& waiting : entry.join->waiting(last_time_)) {
         JoinWaiting one{waiting.key, {}, {}, waiting.until};
-        for (const auto& held : waiting.held) one.held.push_back(leaves[static_cast<std::size_t>(held.leaf)].name);
-        for (const int leaf : waiting.missing) one.missing.push_back(leaves[static_cast<std::size_t>(leaf)].name);
+        for (const auto& held : waiting.held)
+            one.held.push_back(leaves[static_cast<std::size_t>(held.leaf)].name);
+        for (const int leaf : waiting.missing)
+            one.missing.push_back(leaves[static_cast<std::size_t>(leaf)].name);
         all.push_back(std::move(one));
     }
     return all;
@@ -104,7 +108,8 @@ const triggers::Trigger* Core::document(const std::string& team, const std::stri
 
 std::vector<std::shared_ptr<const flows::FlowVersion>> Core::flows() const {
     std::vector<std::shared_ptr<const flows::FlowVersion>> all;
-    for (const auto& [name, flow] : flows_) all.push_back(flow);
+    for (const auto& [name, flow] : flows_)
+        all.push_back(flow);
     return all;
 }
 
@@ -117,7 +122,8 @@ std::vector<std::string> Core::flow_names(const std::string& team) const {
 
 std::vector<ApplyInput::Name> Core::trigger_names() const {
     std::vector<ApplyInput::Name> names;
-    for (const auto& [name, no] : by_name_) names.push_back({name.first, name.second});
+    for (const auto& [name, no] : by_name_)
+        names.push_back({name.first, name.second});
     return names;
 }
 
@@ -127,7 +133,8 @@ ledger::InputRow& Core::Step::record(ledger::InputKind kind) {
     row.kind = kind;
     row.time = input.time;
     row.late_by = input.late_by;
-    if (kind != ledger::InputKind::Arrival && kind != ledger::InputKind::Settlement) row.body = encode_body(input);
+    if (kind != ledger::InputKind::Arrival && kind != ledger::InputKind::Settlement)
+        row.body = encode_body(input);
     batch.inputs.push_back(std::move(row));
     return batch.inputs.back();
 }
@@ -155,4 +162,4 @@ void Core::Step::let_go(Seq event) {
     if (--found->second.holders == 0) core.held_.erase(found);
 }
 
-}  // namespace weir::engine
+} // namespace weir::engine

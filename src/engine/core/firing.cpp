@@ -19,8 +19,8 @@ ledger::DecisionRow Core::Step::decision(const Trigger& trigger, const Cause& ca
     return row;
 }
 
-std::optional<ledger::DecisionNo> Core::Step::fail(Trigger& trigger, const Completing& event, std::string leaf,
-                                                   std::string reason, std::string detail) {
+std::optional<ledger::DecisionNo> Core::Step::fail(Trigger& trigger, const Completing& event,
+                                                   std::string leaf, std::string reason, std::string detail) {
     const std::int64_t hour = to_ns(input.time) / 3'600'000'000'000;
     if (trigger.failed_hour != hour) {
         trigger.failed_hour = hour;
@@ -61,9 +61,11 @@ std::string suppression_text(const std::string& reason, const triggers::Trigger&
     return "the trigger is paused and holds back as many firings as it may";
 }
 
-std::string join_problems(const std::string& text) { return text.substr(0, 2000); }
+std::string join_problems(const std::string& text) {
+    return text.substr(0, 2000);
+}
 
-}  // namespace
+} // namespace
 
 std::optional<ledger::DecisionNo> Core::Step::fire(Firing& firing, Completing& event) {
     auto& trigger = firing.trigger;
@@ -76,7 +78,8 @@ std::optional<ledger::DecisionNo> Core::Step::fire(Firing& firing, Completing& e
                         document.launch.flow_name());
     auto arguments = bind_parameters(*trigger.compiled, firing.events, event.view, *flow);
     if (!arguments.ok())
-        return fail(trigger, event, firing.leaf, "parameters_failed", join_problems(arguments.error().message));
+        return fail(trigger, event, firing.leaf, "parameters_failed",
+                    join_problems(arguments.error().message));
 
     if (depth > document.breakers.depth && trigger.state == ledger::TriggerState::Active)
         set_state(trigger, ledger::TriggerState::Tripped,
@@ -87,7 +90,8 @@ std::optional<ledger::DecisionNo> Core::Step::fire(Firing& firing, Completing& e
     row.leaf = firing.leaf;
     row.reason = firing.reason;
     if (firing.joined)
-        for (const auto& used : firing.events) row.included.push_back({used.seq, used.name});
+        for (const auto& used : firing.events)
+            row.included.push_back({used.seq, used.name});
     if (const auto reason = suppression(trigger); !reason.empty()) {
         row.verdict = ledger::Verdict::Suppressed;
         row.reason = reason;
@@ -147,7 +151,13 @@ void Core::Step::launch(ledger::RunRow run, Trigger* trigger) {
     if (stored.state == ledger::RunState::Waiting) {
         trigger->waiting.push_back(no);
         if (const auto age = trigger->compiled->trigger().launch.max_age)
-            set_timer({trigger->no, ledger::TimerKind::MaxAge, stored.id.to_string(), input.time + *age, seq, {}, {}});
+            set_timer({trigger->no,
+                       ledger::TimerKind::MaxAge,
+                       stored.id.to_string(),
+                       input.time + *age,
+                       seq,
+                       {},
+                       {}});
         batch.runs.push_back(stored);
         return;
     }
@@ -157,4 +167,4 @@ void Core::Step::launch(ledger::RunRow run, Trigger* trigger) {
     if (!sent && stored.state == ledger::RunState::Ready) core.ready_.push_back(no);
 }
 
-}  // namespace weir::engine
+} // namespace weir::engine

@@ -28,7 +28,9 @@ Cause settlement_cause(const RunId& run, int attempt, Instant time) {
     return {"settlement " + run.to_string() + "/" + std::to_string(attempt), time};
 }
 
-Cause manual_cause(std::string_view request_id, Instant time) { return {"manual " + std::string(request_id), time}; }
+Cause manual_cause(std::string_view request_id, Instant time) {
+    return {"manual " + std::string(request_id), time};
+}
 
 DecisionId decision_id(std::string_view secret, const TriggerUid& trigger, std::string_view occasion,
                        const Cause& cause, int n) {
@@ -51,4 +53,4 @@ RunId run_id(const DecisionId& decision, int launch_no, Instant cause_time) {
     return {Uuid::time_led(cause_time, sha256(fields))};
 }
 
-}  // namespace weir::engine
+} // namespace weir::engine

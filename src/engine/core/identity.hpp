@@ -28,4 +28,4 @@ DecisionId decision_id(std::string_view secret, const TriggerUid& trigger, std::
 /// The id of launch `launch_no` of a decision: what the backend knows the run by.
 RunId run_id(const DecisionId& decision, int launch_no, Instant cause_time);
 
-}  // namespace weir::engine
+} // namespace weir::engine

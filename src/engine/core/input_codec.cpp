@@ -18,7 +18,10 @@ Json flow_body(const flows::FlowVersion& flow) {
                               {"optional", p.optional},
                               {"default", p.default_json},
                               {"literals", p.literals_json}});
-    return {{"team", flow.team}, {"flow", flow.flow}, {"version", flow.version}, {"backend", flow.backend},
+    return {{"team", flow.team},
+            {"flow", flow.flow},
+            {"version", flow.version},
+            {"backend", flow.backend},
             {"parameters", std::move(parameters)}};
 }
 
@@ -42,20 +45,25 @@ std::shared_ptr<const flows::FlowVersion> flow_from(const Json& body) {
 
 Json names_body(const std::vector<ApplyInput::Name>& names) {
     Json list = Json::array();
-    for (const auto& name : names) list.push_back({name.team, name.name});
+    for (const auto& name : names)
+        list.push_back({name.team, name.name});
     return list;
 }
 
 std::vector<ApplyInput::Name> names_from(const Json& list) {
     std::vector<ApplyInput::Name> names;
-    for (const auto& name : list) names.push_back({name.at(0), name.at(1)});
+    for (const auto& name : list)
+        names.push_back({name.at(0), name.at(1)});
     return names;
 }
 
 struct Encode {
     Json operator()(const ArrivalInput&) const { return Json::object(); }
     Json operator()(const TimerInput& i) const {
-        return {{"kind", "timer"}, {"trigger", i.trigger.value}, {"timer", static_cast<int>(i.kind)}, {"key", i.key}};
+        return {{"kind", "timer"},
+                {"trigger", i.trigger.value},
+                {"timer", static_cast<int>(i.kind)},
+                {"key", i.key}};
     }
     Json operator()(const RunFactInput& i) const {
         return {{"kind", fact_words[static_cast<int>(i.kind)]},
@@ -67,7 +75,8 @@ struct Encode {
     }
     Json operator()(const ApplyInput& i) const {
         Json flows = Json::array(), triggers = Json::array();
-        for (const auto& flow : i.flows) flows.push_back(flow_body(*flow));
+        for (const auto& flow : i.flows)
+            flows.push_back(flow_body(*flow));
         for (const auto& trigger : i.triggers)
             triggers.push_back({{"uid", trigger.uid_if_new.to_string()},
                                 {"document", trigger.compiled->trigger().canonical_json}});
@@ -79,8 +88,12 @@ struct Encode {
                 {"principal", i.principal},
                 {"reason", i.reason}};
     }
-    Json operator()(const DeleteTriggerInput& i) const { return named("delete", i.team, i.name, i.principal, i.reason); }
-    Json operator()(const PauseInput& i) const { return named("pause", i.team, i.name, i.principal, i.reason); }
+    Json operator()(const DeleteTriggerInput& i) const {
+        return named("delete", i.team, i.name, i.principal, i.reason);
+    }
+    Json operator()(const PauseInput& i) const {
+        return named("pause", i.team, i.name, i.principal, i.reason);
+    }
     Json operator()(const ResumeInput& i) const {
         auto body = named("resume", i.team, i.name, i.principal, i.reason);
         body["replay"] = i.replay;
@@ -106,7 +119,8 @@ struct Encode {
 
 Result<ApplyInput> apply_from(const Json& body) {
     ApplyInput apply;
-    for (const auto& flow : body.at("flows")) apply.flows.push_back(flow_from(flow));
+    for (const auto& flow : body.at("flows"))
+        apply.flows.push_back(flow_from(flow));
     for (const auto& item : body.at("triggers")) {
         Problems problems;
         auto documents = triggers::read_triggers(item.at("document").get<std::string>(), "ledger", problems);
@@ -136,12 +150,14 @@ Status decode_body(const Json& body, Input& input) {
     } else if (kind == "pause") {
         input.what = PauseInput{text("team"), text("name"), text("principal"), text("reason")};
     } else if (kind == "resume") {
-        input.what = ResumeInput{text("team"), text("name"), body.at("replay"), text("principal"), text("reason")};
+        input.what =
+            ResumeInput{text("team"), text("name"), body.at("replay"), text("principal"), text("reason")};
     } else if (kind == "run") {
         input.what = RunFlowInput{text("team"),       text("name"),      text("arguments"),
                                   text("request_id"), text("principal"), text("reason")};
     } else if (kind == "cancel") {
-        input.what = CancelInput{ledger::RunNo(body.at("run").get<std::int64_t>()), text("principal"), text("reason")};
+        input.what =
+            CancelInput{ledger::RunNo(body.at("run").get<std::int64_t>()), text("principal"), text("reason")};
     } else if (kind == "retry") {
         RetryInput retry;
         retry.run.no = ledger::RunNo(body.at("run").get<std::int64_t>());
@@ -165,9 +181,11 @@ Status decode_body(const Json& body, Input& input) {
     return {};
 }
 
-}  // namespace
+} // namespace
 
-std::string encode_body(const Input& input) { return std::visit(Encode{}, input.what).dump(); }
+std::string encode_body(const Input& input) {
+    return std::visit(Encode{}, input.what).dump();
+}
 
 Result<Input> decode_input(const ledger::InputRow& row) {
     Input input;
@@ -186,7 +204,8 @@ Result<Input> decode_input(const ledger::InputRow& row) {
             arrival.echo = row.echo;
             input.what = std::move(arrival);
         } else if (row.kind == ledger::InputKind::TimerFired && !row.type.empty()) {
-            input.what = TimerInput{ledger::TriggerNo(row.position.value), ledger::TimerKind::Slot, row.subject};
+            input.what =
+                TimerInput{ledger::TriggerNo(row.position.value), ledger::TimerKind::Slot, row.subject};
         } else if (row.kind == ledger::InputKind::Settlement) {
             WEIR_ASSIGN(event, events::decode_wire(row.body));
             const auto line = Json::parse(event.data);
@@ -194,8 +213,9 @@ Result<Input> decode_input(const ledger::InputRow& row) {
             fact.kind = RunFactInput::Kind::Settled;
             fact.attempt = line.at("attempt");
             const std::string outcome = line.at("outcome");
-            for (const auto word : {flows::Outcome::Succeeded, flows::Outcome::Failed, flows::Outcome::Cancelled,
-                                    flows::Outcome::Skipped, flows::Outcome::Refused, flows::Outcome::Lost})
+            for (const auto word :
+                 {flows::Outcome::Succeeded, flows::Outcome::Failed, flows::Outcome::Cancelled,
+                  flows::Outcome::Skipped, flows::Outcome::Refused, flows::Outcome::Lost})
                 if (outcome == flows::to_string(word)) fact.outcome = word;
             fact.reason = line.at("reason").is_null() ? "" : line.at("reason").get<std::string>();
             fact.outputs_json = line.at("outputs").dump();
@@ -212,9 +232,10 @@ Result<Input> decode_input(const ledger::InputRow& row) {
             WEIR_TRY(decode_body(Json::parse(row.body), input));
         }
     } catch (const nlohmann::json::exception& error) {
-        return corrupt("the recorded input " + std::to_string(row.seq.value) + " does not read: " + error.what());
+        return corrupt("the recorded input " + std::to_string(row.seq.value) +
+                       " does not read: " + error.what());
     }
     return input;
 }
 
-}  // namespace weir::engine
+} // namespace weir::engine

@@ -9,14 +9,15 @@ namespace {
 
 Result<std::shared_ptr<const triggers::CompiledTrigger>> read_stored(const ledger::TriggerVersionRow& row) {
     Problems problems;
-    auto documents = triggers::read_triggers(row.document_json, "ledger:" + row.team + "/" + row.name, problems);
+    auto documents =
+        triggers::read_triggers(row.document_json, "ledger:" + row.team + "/" + row.name, problems);
     if (!problems.empty() || documents.size() != 1)
         return corrupt("the stored trigger " + row.team + "/" + row.name + " does not read: " +
                        (problems.empty() ? "not one document" : problems.front().to_string()));
     return triggers::CompiledTrigger::stored(std::move(documents.front()));
 }
 
-}  // namespace
+} // namespace
 
 Status Core::restore(const ledger::Snapshot& snapshot) {
     config_.instance = snapshot.instance;
@@ -63,8 +64,10 @@ Status Core::restore_held(const ledger::Snapshot& snapshot) {
     }
     std::vector<const ledger::HeldEnterRow*> rows;
     rows.reserve(snapshot.held.size());
-    for (const auto& open : snapshot.held) rows.push_back(&open.row);
-    std::stable_sort(rows.begin(), rows.end(), [](const auto* a, const auto* b) { return a->event < b->event; });
+    for (const auto& open : snapshot.held)
+        rows.push_back(&open.row);
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const auto* a, const auto* b) { return a->event < b->event; });
     for (const auto* row : rows) {
         const auto found = triggers_.find(row->trigger);
         if (found == triggers_.end() || !found->second.join)
@@ -106,4 +109,4 @@ void Core::restore_runs(const ledger::Snapshot& snapshot) {
     }
 }
 
-}  // namespace weir::engine
+} // namespace weir::engine

@@ -8,7 +8,9 @@ namespace {
 using ledger::RunState;
 using Kind = RunMove::Kind;
 
-constexpr RunMove to(RunState next) { return {Kind::To, next}; }
+constexpr RunMove to(RunState next) {
+    return {Kind::To, next};
+}
 constexpr RunMove stay{Kind::Stay, RunState::Ready};
 constexpr RunMove record{Kind::Record, RunState::Ready};
 constexpr RunMove never{Kind::Never, RunState::Ready};
@@ -19,16 +21,18 @@ constexpr std::array<Row, run_state_count> table{{
     // Release, Send, Lose, Miss, Accept, Start, Settle
     /* Waiting  */ {{to(RunState::Ready), never, never, record, record, record, to(RunState::Settled)}},
     /* Ready    */ {{never, to(RunState::Sent), never, stay, record, record, to(RunState::Settled)}},
-    /* Sent     */ {{never, never, to(RunState::Unknown), to(RunState::Ready), to(RunState::Accepted),
-                     to(RunState::Running), to(RunState::Settled)}},
-    /* Unknown  */ {{never, never, stay, to(RunState::Ready), to(RunState::Accepted), to(RunState::Running),
-                     to(RunState::Settled)}},
+    /* Sent     */
+    {{never, never, to(RunState::Unknown), to(RunState::Ready), to(RunState::Accepted), to(RunState::Running),
+      to(RunState::Settled)}},
+    /* Unknown  */
+    {{never, never, stay, to(RunState::Ready), to(RunState::Accepted), to(RunState::Running),
+      to(RunState::Settled)}},
     /* Accepted */ {{never, never, stay, record, stay, to(RunState::Running), to(RunState::Settled)}},
     /* Running  */ {{never, never, stay, record, stay, stay, to(RunState::Settled)}},
     /* Settled  */ {{never, never, stay, record, stay, to(RunState::Running), record}},
 }};
 
-}  // namespace
+} // namespace
 
 std::string_view to_string(RunStep step) noexcept {
     constexpr std::array<std::string_view, run_step_count> names{"release", "send",  "lose",  "miss",
@@ -40,8 +44,12 @@ RunMove move(RunState state, RunStep step) noexcept {
     return table[static_cast<std::size_t>(state)][static_cast<std::size_t>(step)];
 }
 
-bool unfinished(RunState state) noexcept { return state != RunState::Waiting && state != RunState::Settled; }
+bool unfinished(RunState state) noexcept {
+    return state != RunState::Waiting && state != RunState::Settled;
+}
 
-bool takes_place(RunState state) noexcept { return state == RunState::Sent || state == RunState::Unknown; }
+bool takes_place(RunState state) noexcept {
+    return state == RunState::Sent || state == RunState::Unknown;
+}
 
-}  // namespace weir::engine
+} // namespace weir::engine

@@ -10,13 +10,13 @@ namespace weir::engine {
 
 /// What can happen to a run.
 enum class RunStep : std::uint8_t {
-    Release,   ///< what held it back is over
-    Send,      ///< a place is free: a request is about to leave
-    Lose,      ///< the reply to the request is lost (or we restarted while it was open)
-    Miss,      ///< a look found nothing, and that is final: it never started
-    Accept,    ///< the backend has it
-    Start,     ///< the backend reports that an attempt began
-    Settle,    ///< an attempt ended, or the run will never start
+    Release, ///< what held it back is over
+    Send,    ///< a place is free: a request is about to leave
+    Lose,    ///< the reply to the request is lost (or we restarted while it was open)
+    Miss,    ///< a look found nothing, and that is final: it never started
+    Accept,  ///< the backend has it
+    Start,   ///< the backend reports that an attempt began
+    Settle,  ///< an attempt ended, or the run will never start
 };
 inline constexpr int run_step_count = 7;
 inline constexpr int run_state_count = 7;
@@ -25,10 +25,10 @@ std::string_view to_string(RunStep step) noexcept;
 /// What a step means in a state.
 struct RunMove {
     enum class Kind : std::uint8_t {
-        To,      ///< go to `next`
-        Stay,    ///< known already: nothing changes, nothing is recorded
-        Record,  ///< a contradiction: recorded as an input, changes nothing, fires nothing
-        Never,   ///< cannot happen: whoever asks has a bug
+        To,     ///< go to `next`
+        Stay,   ///< known already: nothing changes, nothing is recorded
+        Record, ///< a contradiction: recorded as an input, changes nothing, fires nothing
+        Never,  ///< cannot happen: whoever asks has a bug
     } kind = Kind::Never;
     ledger::RunState next = ledger::RunState::Ready;
 };
@@ -41,4 +41,4 @@ bool unfinished(ledger::RunState state) noexcept;
 /// Takes a launch place: a request is or may be open.
 bool takes_place(ledger::RunState state) noexcept;
 
-}  // namespace weir::engine
+} // namespace weir::engine

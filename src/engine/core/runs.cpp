@@ -41,8 +41,8 @@ void Core::Step::enter(ledger::RunRow& run, ledger::RunState next) {
 
 void Core::Step::write(const ledger::RunRow& run) {
     batch.run_updates.push_back({run.no, seq, run.state, run.hold, run.flow_version, run.sent_epoch,
-                                 run.sent_deadline, run.looks, run.attempt, run.outcome, run.reason, run.outputs_json,
-                                 run.started_at, run.finished_at, run.cancel_requested});
+                                 run.sent_deadline, run.looks, run.attempt, run.outcome, run.reason,
+                                 run.outputs_json, run.started_at, run.finished_at, run.cancel_requested});
 }
 
 void Core::Step::act(Act::Kind kind, const ledger::RunRow& run, std::string reason) {
@@ -93,13 +93,13 @@ void Core::Step::send_ready() {
     for (std::size_t i = 0; i < core.ready_.size();) {
         auto& run = core.runs_.at(core.ready_[i]);
         if (core.places_ >= core.config_.limits.places) return;
-        const bool waits_for_settlement =
-            std::any_of(result.followups.begin(), result.followups.end(), [&](const auto& f) { return f.run == run.no; });
+        const bool waits_for_settlement = std::any_of(result.followups.begin(), result.followups.end(),
+                                                      [&](const auto& f) { return f.run == run.no; });
         if (waits_for_settlement || !place_free(run) || !send(run)) {
             ++i;
             continue;
         }
-        write(run);  // enter() took it off the ready list
+        write(run); // enter() took it off the ready list
     }
 }
 
@@ -136,7 +136,10 @@ void Core::Step::learn(const RunFactInput& fact) {
     if (moved.kind == RunMove::Kind::Record) return;
     enter(run, moved.next);
     switch (fact.kind) {
-        case Kind::Lost: ++run.looks; act(Act::Kind::Look, run); break;
+        case Kind::Lost:
+            ++run.looks;
+            act(Act::Kind::Look, run);
+            break;
         case Kind::Missed: core.ready_.push_front(run.no); break;
         case Kind::Accepted: act(Act::Kind::Watch, run); break;
         default: break;
@@ -216,7 +219,8 @@ void Core::Step::release(Trigger& trigger) {
         const bool busy = trigger.unfinished > 0;
         if (busy && overlap == triggers::Launch::Overlap::Queue) return;
         if (busy && overlap == triggers::Launch::Overlap::Skip) {
-            settle_later(run, flows::Outcome::Skipped, "a run of this trigger is unfinished and overlap is skip");
+            settle_later(run, flows::Outcome::Skipped,
+                         "a run of this trigger is unfinished and overlap is skip");
             run.hold = ending;
             continue;
         }
@@ -228,4 +232,4 @@ void Core::Step::release(Trigger& trigger) {
     }
 }
 
-}  // namespace weir::engine
+} // namespace weir::engine

@@ -11,7 +11,8 @@
 
 namespace weir::engine {
 
-/// One step's working set. Everything that reads as "the core decides" is a method here; rows go to the batch.
+/// One step's working set. Everything that reads as "the core decides" is a method here; rows go to the
+/// batch.
 struct Core::Step {
     Core& core;
     const Input& input;
@@ -19,7 +20,7 @@ struct Core::Step {
     const StepContext& context;
     ledger::Batch& batch;
     StepResult& result;
-    std::map<ledger::TriggerNo, int> firings{};  ///< this step's firings per trigger so far: n of the id
+    std::map<ledger::TriggerNo, int> firings{}; ///< this step's firings per trigger so far: n of the id
 
     void run();
 
@@ -48,13 +49,14 @@ struct Core::Step {
         Trigger& trigger;
         std::string reason;
         std::string key;
-        std::vector<LeafEvent> events;  ///< leaf order
-        std::string leaf;               ///< the leaf that the completing event filled
+        std::vector<LeafEvent> events; ///< leaf order
+        std::string leaf;              ///< the leaf that the completing event filled
         int depth = 0;
         bool joined = false;
     };
     std::optional<ledger::DecisionNo> fire(Firing& firing, Completing& event);
-    std::optional<ledger::DecisionNo> fail(Trigger& trigger, const Completing& event, std::string leaf, std::string reason, std::string detail);
+    std::optional<ledger::DecisionNo> fail(Trigger& trigger, const Completing& event, std::string leaf,
+                                           std::string reason, std::string detail);
     ledger::DecisionRow decision(const Trigger& trigger, const Cause& cause);
     ledger::RunRow new_run(const Firing& firing, const ledger::DecisionRow& decision,
                            const flows::FlowVersion& flow, std::string arguments_json);
@@ -88,7 +90,8 @@ struct Core::Step {
     void pause(const PauseInput& pause);
     void resume(const ResumeInput& resume);
     void set_state(Trigger& trigger, ledger::TriggerState state, std::string reason);
-    void audit(const std::string& principal, std::string action, std::string target, const std::string& reason);
+    void audit(const std::string& principal, std::string action, std::string target,
+               const std::string& reason);
     void refuse(ErrorKind kind, std::string message);
 
     // timers.cpp
@@ -117,4 +120,4 @@ int depth_of(const events::Event& event);
 /// Hold word of a waiting run whose settlement follows in the same batch; never stored.
 inline constexpr std::string_view ending = "ending";
 
-}  // namespace weir::engine
+} // namespace weir::engine

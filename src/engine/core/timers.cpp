@@ -26,13 +26,15 @@ void Core::Step::set_slots(Trigger& trigger) {
     const auto& document = trigger.compiled->trigger();
     std::vector<TimerName> gone;
     for (const auto& [name, row] : core.timers_)
-        if (std::get<0>(name) == trigger.no && std::get<1>(name) == ledger::TimerKind::Slot) gone.push_back(name);
-    for (const auto& name : gone) end_timer(name, "replaced");
+        if (std::get<0>(name) == trigger.no && std::get<1>(name) == ledger::TimerKind::Slot)
+            gone.push_back(name);
+    for (const auto& name : gone)
+        end_timer(name, "replaced");
     for (const auto& leaf : document.when.leaves) {
         const auto* pattern = std::get_if<triggers::SchedulePattern>(&leaf.pattern);
         if (pattern == nullptr) continue;
         const auto schedule = triggers::Schedule::parse(pattern->cron, pattern->timezone);
-        if (!schedule.ok()) continue;  // checked when applied; a zone may have left the machine since
+        if (!schedule.ok()) continue; // checked when applied; a zone may have left the machine since
         const auto due = schedule->next(input.time);
         if (!due) continue;
         set_timer({trigger.no, ledger::TimerKind::Slot, leaf.name, *due, seq, triggers::tzdata_version(),
@@ -64,8 +66,8 @@ void Core::Step::slot(Trigger& trigger, const ledger::TimerSetRow& timer) {
     for (std::size_t i = 0; i < document.when.leaves.size(); ++i)
         if (document.when.leaves[i].name == timer.key) leaf = static_cast<int>(i);
     expects(leaf >= 0, "a slot timer names a leaf that its trigger does not have");
-    const auto& pattern = std::get<triggers::SchedulePattern>(
-        document.when.leaves[static_cast<std::size_t>(leaf)].pattern);
+    const auto& pattern =
+        std::get<triggers::SchedulePattern>(document.when.leaves[static_cast<std::size_t>(leaf)].pattern);
     std::optional<Instant> previous;
     if (timer.previous != Instant{}) previous = timer.previous;
     const auto event = triggers::slot_event(document.team, document.name, timer.key, timer.due, previous);
@@ -91,4 +93,4 @@ void Core::Step::slot(Trigger& trigger, const ledger::TimerSetRow& timer) {
     meet(trigger, completing, {leaf});
 }
 
-}  // namespace weir::engine
+} // namespace weir::engine

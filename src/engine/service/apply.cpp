@@ -18,16 +18,19 @@ void read_triggers(const SourceFile& file, const ApplyRequest& request, ApplyPla
     }
 }
 
-void read_flows(const SourceFile& file, const ApplyRequest& request, const std::string& path, ApplyPlan& plan) {
+void read_flows(const SourceFile& file, const ApplyRequest& request, const std::string& path,
+                ApplyPlan& plan) {
     const auto loader = [&](const std::string& name) -> Result<std::string> {
         // The client reads pipelines beside their document and sends them under the name the document uses.
         for (const auto& candidate : {file.name.substr(0, file.name.rfind('/') + 1) + name, name})
-            if (const auto found = request.extra.find(candidate); found != request.extra.end()) return found->second;
+            if (const auto found = request.extra.find(candidate); found != request.extra.end())
+                return found->second;
         return not_found("the pipeline file \"" + name + "\" did not come along with its document");
     };
     for (auto& flow : flows::read_flows(file.text, file.name, loader, plan.problems)) {
         for (const auto& fault : flows::check_runnable(flow, path))
-            plan.problems.push_back({{file.name, 0, 0}, "flow " + flow.team + "/" + flow.flow + ": " + fault});
+            plan.problems.push_back(
+                {{file.name, 0, 0}, "flow " + flow.team + "/" + flow.flow + ": " + fault});
         plan.input.flows.push_back(std::make_shared<const flows::FlowVersion>(std::move(flow)));
     }
 }
@@ -37,13 +40,15 @@ void refuse_twice(ApplyPlan& plan) {
     const auto once = [&](const std::string& kind, const std::string& team, const std::string& name,
                           const Place& place) {
         if (!seen.insert(kind + " " + team + "/" + name).second)
-            plan.problems.push_back({place, "the " + kind + " " + team + "/" + name + " stands here a second time"});
+            plan.problems.push_back(
+                {place, "the " + kind + " " + team + "/" + name + " stands here a second time"});
     };
     for (const auto& trigger : plan.input.triggers) {
         const auto& document = trigger.compiled->trigger();
         once("trigger", document.team, document.name, document.place);
     }
-    for (const auto& flow : plan.input.flows) once("flow", flow->team, flow->flow, {});
+    for (const auto& flow : plan.input.flows)
+        once("flow", flow->team, flow->flow, {});
 }
 
 std::string owner_of(const flows::FlowVersion& flow) {
@@ -62,8 +67,10 @@ void plan_flows(ApplyPlan& plan, const Core& core) {
         std::vector<std::string> notes;
         if (current) action = current->version == flow->version ? Action::Unchanged : Action::Updated;
         if (action == Action::Updated && current->parameters != flow->parameters)
-            notes.push_back("its parameters change; triggers that do not fit them any more fail when they fire");
-        plan.report.changes.push_back({action, "flow", flow->team, flow->flow, flow->version, std::move(notes)});
+            notes.push_back(
+                "its parameters change; triggers that do not fit them any more fail when they fire");
+        plan.report.changes.push_back(
+            {action, "flow", flow->team, flow->flow, flow->version, std::move(notes)});
         if (action != Action::Unchanged) changed.push_back(std::move(flow));
     }
     plan.input.flows = std::move(changed);
@@ -116,7 +123,8 @@ void plan_prune(ApplyPlan& plan, const Core& core) {
     for (const auto& name : core.trigger_names()) {
         const auto& labels = core.document(name.team, name.name)->labels;
         const auto owner = labels.find("owner");
-        if (owner == labels.end() || owner->second != plan.owner || asked("trigger", name.team, name.name)) continue;
+        if (owner == labels.end() || owner->second != plan.owner || asked("trigger", name.team, name.name))
+            continue;
         plan.input.delete_triggers.push_back(name);
         plan.report.changes.push_back({Action::Deleted, "trigger", name.team, name.name, {}, {}});
     }
@@ -128,10 +136,11 @@ void plan_prune(ApplyPlan& plan, const Core& core) {
 }
 
 void report_problems(ApplyPlan& plan) {
-    for (const auto& problem : plan.problems) plan.report.problems.push_back(problem.to_string());
+    for (const auto& problem : plan.problems)
+        plan.report.problems.push_back(problem.to_string());
 }
 
-}  // namespace
+} // namespace
 
 ApplyPlan read_apply(const ApplyRequest& request, const std::string& path) {
     ApplyPlan plan;
@@ -140,7 +149,8 @@ ApplyPlan read_apply(const ApplyRequest& request, const std::string& path) {
     plan.input.principal = request.actor.principal;
     plan.input.reason = request.actor.reason;
     if (request.prune && request.owner.empty())
-        plan.problems.push_back({{"request", 0, 0}, "prune needs an owner: it deletes what carries the label owner"});
+        plan.problems.push_back(
+            {{"request", 0, 0}, "prune needs an owner: it deletes what carries the label owner"});
     for (const auto& file : request.files) {
         Problems unread;
         const auto documents = read_documents(file.text, file.name, unread);
@@ -149,9 +159,9 @@ ApplyPlan read_apply(const ApplyRequest& request, const std::string& path) {
             continue;
         }
         const auto triggers = std::count_if(documents.begin(), documents.end(), triggers::is_trigger);
-        const auto flows = std::count_if(documents.begin(), documents.end(),
-                                         [](const Node& node) { return node.find("flow") != nullptr &&
-                                                                       !triggers::is_trigger(node); });
+        const auto flows = std::count_if(documents.begin(), documents.end(), [](const Node& node) {
+            return node.find("flow") != nullptr && !triggers::is_trigger(node);
+        });
         if (triggers > 0 && flows > 0)
             plan.problems.push_back({{file.name, 1, 1}, "triggers and flows in one file: put them into two"});
         else if (flows > 0)
@@ -173,4 +183,4 @@ void finish_plan(ApplyPlan& plan, const Shell& shell) {
     if (!plan.report.problems.empty()) plan.report.changes.clear();
 }
 
-}  // namespace weir::engine
+} // namespace weir::engine

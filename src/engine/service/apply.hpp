@@ -9,7 +9,8 @@
 
 namespace weir::engine {
 
-/// An apply request on its way: read and compiled first (any thread), then held against what is deployed (loop).
+/// An apply request on its way: read and compiled first (any thread), then held against what is deployed
+/// (loop).
 struct ApplyPlan {
     ApplyInput input;
     ApplyReport report;
@@ -30,4 +31,4 @@ ApplyPlan read_apply(const ApplyRequest& request, const std::string& path);
 /// declared parameters of their flows. Leaves only what changes in the input. On the loop.
 void finish_plan(ApplyPlan& plan, const Shell& shell);
 
-}  // namespace weir::engine
+} // namespace weir::engine

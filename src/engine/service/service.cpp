@@ -11,7 +11,7 @@ namespace {
 constexpr int calls_max = 1000;
 constexpr auto closing = "weir is shutting down; nothing was changed";
 
-}  // namespace
+} // namespace
 
 /// One call under way: whoever comes first, the answer or the end of the loop, sets the outcome.
 struct EngineService::Call {
@@ -29,7 +29,9 @@ struct EngineService::Call {
 EngineService::EngineService(ServicePorts ports) : ports_(std::move(ports)) {}
 EngineService::~EngineService() = default;
 
-void EngineService::close() { closed_ = true; }
+void EngineService::close() {
+    closed_ = true;
+}
 
 Result<Shell::Outcome> EngineService::carry(std::function<void(Shell::Done)> work) {
     if (closed_) return Error(ErrorKind::Cancelled, closing);
@@ -55,7 +57,8 @@ Result<Shell::Outcome> EngineService::carry(std::function<void(Shell::Done)> wor
 }
 
 Status EngineService::change(decltype(Input::what) what) {
-    auto outcome = carry([this, what = std::move(what)](Shell::Done done) { ports_.shell.submit(what, std::move(done)); });
+    auto outcome = carry(
+        [this, what = std::move(what)](Shell::Done done) { ports_.shell.submit(what, std::move(done)); });
     if (!outcome.ok()) return outcome.error();
     return {};
 }
@@ -87,7 +90,8 @@ Status EngineService::pause(const std::string& team, const std::string& name, co
     return change(PauseInput{team, name, actor.principal, actor.reason});
 }
 
-Status EngineService::resume(const std::string& team, const std::string& name, bool replay, const Actor& actor) {
+Status EngineService::resume(const std::string& team, const std::string& name, bool replay,
+                             const Actor& actor) {
     return change(ResumeInput{team, name, replay, actor.principal, actor.reason});
 }
 
@@ -110,8 +114,10 @@ Result<RunId> EngineService::run_flow(const std::string& team, const std::string
 Status EngineService::cancel_run(const RunId& run, const Actor& actor) {
     auto outcome = carry([this, run, actor](const Shell::Done& done) {
         const auto* row = ports_.shell.core().run(run);
-        if (row != nullptr) return ports_.shell.submit(CancelInput{row->no, actor.principal, actor.reason}, done);
-        if (ports_.reader.run(run).ok()) return done({conflict("the run " + run.to_string() + " has ended already"), {}});
+        if (row != nullptr)
+            return ports_.shell.submit(CancelInput{row->no, actor.principal, actor.reason}, done);
+        if (ports_.reader.run(run).ok())
+            return done({conflict("the run " + run.to_string() + " has ended already"), {}});
         done({not_found("there is no run " + run.to_string()), {}});
     });
     if (!outcome.ok()) return outcome.error();
@@ -147,18 +153,20 @@ std::vector<ReadyItem> EngineService::readiness() {
         const auto& shell = ports_.shell;
         const bool writes = shell.stalled().empty() && !shell.fatal();
         items->push_back({"ledger", writes,
-                          shell.fatal() ? shell.fatal()->message
-                                        : (writes ? "sqlite, power-safe" : "cannot write: " + shell.stalled())});
+                          shell.fatal()
+                              ? shell.fatal()->message
+                              : (writes ? "sqlite, power-safe" : "cannot write: " + shell.stalled())});
         for (const auto& stream : shell.streams())
             items->push_back({"stream " + stream.name, stream.stopped.empty(),
-                              stream.stopped.empty() ? "read up to " + std::to_string(stream.position.value) +
-                                                           ", power-safe"
-                                                     : stream.stopped});
+                              stream.stopped.empty()
+                                  ? "read up to " + std::to_string(stream.position.value) + ", power-safe"
+                                  : stream.stopped});
         done({});
     });
     if (!carried.ok()) return {{"engine", false, carried.error().message}};
     if (ports_.more_readiness)
-        for (auto& item : ports_.more_readiness()) items->push_back(std::move(item));
+        for (auto& item : ports_.more_readiness())
+            items->push_back(std::move(item));
     return *items;
 }
 
@@ -181,7 +189,10 @@ std::vector<MetricValue> EngineService::metrics() {
         counter("launches_total", "Launch requests sent.", c.launches);
         counter("looks_total", "Looks for runs whose reply was lost.", c.looks);
         for (const auto& [outcome, n] : c.settled)
-            values->push_back({"settlements_total", "Attempts settled.", true, {{"outcome", outcome}},
+            values->push_back({"settlements_total",
+                               "Attempts settled.",
+                               true,
+                               {{"outcome", outcome}},
                                static_cast<double>(n)});
         const auto gauge = [&](const char* name, const char* help, double value) {
             values->push_back({name, help, false, {}, value});
@@ -194,4 +205,4 @@ std::vector<MetricValue> EngineService::metrics() {
     return *values;
 }
 
-}  // namespace weir::engine
+} // namespace weir::engine

@@ -47,7 +47,7 @@ void Shell::act(const Act& act) {
             return;
         default: break;
     }
-    if (run == nullptr) return;  // it settled meanwhile
+    if (run == nullptr) return; // it settled meanwhile
     switch (act.kind) {
         case Act::Kind::Send: send(act, *run); break;
         case Act::Kind::Look: look(act.run); break;
@@ -96,12 +96,13 @@ void Shell::send(const Act& act, const ledger::RunRow& run) {
     request.deadline = run.sent_deadline;
     ++counters_.launches;
     crash_point("before_send");
-    launcher.launch(std::move(request), [this, alive = alive_, no = act.run](const flows::LaunchReply& reply) {
-        crash_point("after_send");
-        ports_.post([this, alive, no, reply] {
-            if (*alive) replied(no, reply);
-        });
-    });
+    launcher.launch(std::move(request),
+                    [this, alive = alive_, no = act.run](const flows::LaunchReply& reply) {
+                        crash_point("after_send");
+                        ports_.post([this, alive, no, reply] {
+                            if (*alive) replied(no, reply);
+                        });
+                    });
 }
 
 void Shell::replied(ledger::RunNo run, const flows::LaunchReply& reply) {
@@ -131,7 +132,8 @@ void Shell::looked(ledger::RunNo no, const flows::LookReply& reply) {
     if (run == nullptr || run->state != ledger::RunState::Unknown) return;
     switch (reply.answer) {
         case flows::LookAnswer::Found: {
-            const bool ours = reply.flow_version == run->flow_version && reply.arguments_json == run->arguments_json &&
+            const bool ours = reply.flow_version == run->flow_version &&
+                              reply.arguments_json == run->arguments_json &&
                               reply.decision == run->decision_id.to_string();
             if (ours) return fact(no, RunFactInput::Kind::Accepted, "found");
             return refuse_run(no, "conflict: the backend has a run of this id that is not ours");
@@ -142,8 +144,7 @@ void Shell::looked(ledger::RunNo no, const flows::LookReply& reply) {
                 return fact(no, RunFactInput::Kind::Missed, "never started");
             }
             [[fallthrough]];
-        case flows::LookAnswer::Unreachable:
-            return later(config_.retry_min * 10, [this, no] { look(no); });
+        case flows::LookAnswer::Unreachable: return later(config_.retry_min * 10, [this, no] { look(no); });
     }
 }
 
@@ -172,4 +173,4 @@ void Shell::report(flows::RunReport report) {
     facts_.emplace(time, Pending{time, std::move(input), {}});
 }
 
-}  // namespace weir::engine
+} // namespace weir::engine

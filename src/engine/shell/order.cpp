@@ -1,4 +1,5 @@
-// One order: what comes from streams, timers, backends and people, merged by arrival time (design, section 4).
+// One order: what comes from streams, timers, backends and people, merged by arrival time (design, section
+// 4).
 
 #include <algorithm>
 
@@ -18,7 +19,8 @@ void Shell::read(Stream& stream) {
                        {{"stream", stream.name}, {"reason", stream.stopped}});
         } else if (!stream.unreachable_since) {
             stream.unreachable_since = ports_.clock.steady_now();
-            log::warn("a stream cannot be read", {{"stream", stream.name}, {"error", arrivals.error().message}});
+            log::warn("a stream cannot be read",
+                      {{"stream", stream.name}, {"error", arrivals.error().message}});
         }
         return;
     }
@@ -158,7 +160,8 @@ Status Shell::find_duplicate(ArrivalInput& arrival, Instant time) {
     std::string identity;
     append_field(identity, arrival.event->source);
     append_field(identity, arrival.event->id);
-    const auto [here, fresh] = batch_seen_.try_emplace(std::move(identity), ledger::Seen{next_seq_, arrival.digest});
+    const auto [here, fresh] =
+        batch_seen_.try_emplace(std::move(identity), ledger::Seen{next_seq_, arrival.digest});
     std::optional<ledger::Seen> seen;
     if (!fresh) seen = here->second;
     WEIR_ASSIGN(before, ports_.ledger.find_seen(arrival.event->source, arrival.event->id, time));
@@ -169,8 +172,9 @@ Status Shell::find_duplicate(ArrivalInput& arrival, Instant time) {
     ++counters_.duplicates;
     if (!arrival.conflicting) return {};
     ++counters_.conflicting;
-    log::warn("an event came again with the same source and id but another content; only the first one counts",
-              {{"source", arrival.event->source}, {"id", arrival.event->id}});
+    log::warn(
+        "an event came again with the same source and id but another content; only the first one counts",
+        {{"source", arrival.event->source}, {"id", arrival.event->id}});
     return {};
 }
 
@@ -186,7 +190,8 @@ void Shell::step(Input input, Done done) {
         log_time_ = time;
     }
     if (done) done_.push_back({std::move(done), {result.refused, result.run}});
-    for (auto& act : result.acts) acts_.push_back(std::move(act));
+    for (auto& act : result.acts)
+        acts_.push_back(std::move(act));
     for (auto& followup : result.followups) {
         Input next;
         next.time = time;
@@ -209,7 +214,8 @@ void Shell::count_arrival(const events::Arrival& arrival, ledger::StreamNo no) {
 
 void Shell::note_positions() {
     for (const auto& stream : streams_)
-        if (stream->moved) batch_.positions.push_back({stream->no, stream->position, stream->time, stream->digest});
+        if (stream->moved)
+            batch_.positions.push_back({stream->no, stream->position, stream->time, stream->digest});
 }
 
-}  // namespace weir::engine
+} // namespace weir::engine

@@ -10,7 +10,9 @@
 namespace weir::engine {
 
 Shell::Shell(ShellPorts ports, ShellConfig config) : ports_(std::move(ports)), config_(config) {}
-Shell::~Shell() { *alive_ = false; }
+Shell::~Shell() {
+    *alive_ = false;
+}
 
 Status Shell::open() {
     WEIR_ASSIGN(epoch, ports_.ledger.take_epoch());
@@ -39,8 +41,8 @@ Status Shell::open_streams(const ledger::Snapshot&) {
             stream->bus = bus;
             stream->read = state.position;
             if (state.incarnation != info.incarnation)
-                stream->stopped = "the stream was made anew since it was last read (incarnation " + info.incarnation +
-                                  " instead of " + state.incarnation + ")";
+                stream->stopped = "the stream was made anew since it was last read (incarnation " +
+                                  info.incarnation + " instead of " + state.incarnation + ")";
             else if (state.position > info.head)
                 stream->stopped = "it ends at " + std::to_string(info.head.value) + ", before position " +
                                   std::to_string(state.position.value) + " that was read already";
@@ -79,13 +81,14 @@ void Shell::resume_runs() {
         }
     }
     auto acts = std::exchange(acts_, {});
-    for (const auto& act : acts) this->act(act);
+    for (const auto& act : acts)
+        this->act(act);
 }
 
 bool Shell::turn() {
     if (fatal_ || committing_) return false;
     run_later();
-    if (!stalled_.empty()) return false;  // the same batch is tried again, later; nothing new is taken
+    if (!stalled_.empty()) return false; // the same batch is tried again, later; nothing new is taken
     gather();
     if (fatal_) return false;
     if (batch_.empty()) {
@@ -126,7 +129,8 @@ std::optional<Duration> Shell::wake_in() const {
 }
 
 bool Shell::idle() const {
-    if (committing_ || !stalled_.empty() || !facts_.empty() || !changes_.empty() || !done_.empty()) return false;
+    if (committing_ || !stalled_.empty() || !facts_.empty() || !changes_.empty() || !done_.empty())
+        return false;
     return std::all_of(streams_.begin(), streams_.end(), [](const auto& s) { return s->buffer.empty(); });
 }
 
@@ -179,7 +183,7 @@ void Shell::committed(Status status) {
     for (auto& stream : streams_) {
         if (!stream->moved) continue;
         stream->moved = false;
-        (void)stream->bus->release(stream->name, stream->position);  // a hint only
+        (void)stream->bus->release(stream->name, stream->position); // a hint only
     }
     batch_ = {};
     batch_seen_.clear();
@@ -187,7 +191,8 @@ void Shell::committed(Status status) {
     auto done = std::exchange(done_, {});
     for (auto& [callback, outcome] : done)
         if (callback) callback(std::move(outcome));
-    for (const auto& one : acts) act(one);
+    for (const auto& one : acts)
+        act(one);
 }
 
 void Shell::give_up(Error error) {
@@ -206,6 +211,8 @@ std::vector<Shell::StreamView> Shell::streams() const {
     return views;
 }
 
-Seq Shell::next_seq() { return next_seq_; }
+Seq Shell::next_seq() {
+    return next_seq_;
+}
 
-}  // namespace weir::engine
+} // namespace weir::engine

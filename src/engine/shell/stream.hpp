@@ -14,10 +14,10 @@ struct Shell::Stream {
     std::string name;
     std::string incarnation;
     events::Bus* bus = nullptr;
-    Position read;                      ///< newest position taken into the buffer
+    Position read; ///< newest position taken into the buffer
     std::deque<events::Arrival> buffer;
-    Instant empty_at{};                 ///< asked at this instant, it had nothing unread
-    std::string stopped;                ///< a gap: not read until somebody accepts it
+    Instant empty_at{};  ///< asked at this instant, it had nothing unread
+    std::string stopped; ///< a gap: not read until somebody accepts it
     std::optional<SteadyInstant> unreachable_since;
     // What the batch under way took from it.
     bool moved = false;
@@ -34,4 +34,4 @@ struct Shell::Choice {
     Stream* stream = nullptr;
 };
 
-}  // namespace weir::engine
+} // namespace weir::engine

@@ -118,7 +118,8 @@ TEST_CASE("the core decides what the reference model decides, and why says so") 
         compare_verdicts(trace, met);
     }
     std::string all;
-    for (const auto& [verdict, count] : met) all += verdict + ": " + std::to_string(count) + "\n";
+    for (const auto& [verdict, count] : met)
+        all += verdict + ": " + std::to_string(count) + "\n";
     INFO(all);
     // The traces are worth something only if they come by every verdict.
     for (const char* verdict :

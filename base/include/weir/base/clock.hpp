@@ -16,8 +16,12 @@ using Instant = std::chrono::time_point<std::chrono::system_clock, Duration>;
 /// Never goes back, means nothing outside the process. For time-outs and measuring only.
 using SteadyInstant = std::chrono::time_point<std::chrono::steady_clock, Duration>;
 
-inline std::int64_t to_ns(Instant t) noexcept { return t.time_since_epoch().count(); }
-inline Instant from_ns(std::int64_t ns) noexcept { return Instant(Duration(ns)); }
+inline std::int64_t to_ns(Instant t) noexcept {
+    return t.time_since_epoch().count();
+}
+inline Instant from_ns(std::int64_t ns) noexcept {
+    return Instant(Duration(ns));
+}
 
 /// RFC 3339 in UTC with a Z and as many fraction digits as needed (0 to 9).
 std::string format_rfc3339(Instant t);
@@ -63,4 +67,4 @@ class ManualClock final : public Clock {
     Sync<State> state_;
 };
 
-}  // namespace weir
+} // namespace weir

@@ -16,4 +16,4 @@ inline void crash_point(const char* name) {
 /// Makes the process kill itself (SIGKILL) at the n-th pass of a point: "after_commit:3". For the kill loop.
 void crash_at(const char* name_and_count);
 
-}  // namespace weir
+} // namespace weir

@@ -26,4 +26,4 @@ void append_field(std::string& out, std::int64_t number);
 /// `n` bytes from the operating system's generator. The only source of chance outside of tests.
 std::string random_bytes(std::size_t n);
 
-}  // namespace weir
+} // namespace weir

@@ -52,11 +52,13 @@ using RunId = Id<struct RunTag>;
 /// Minted when a trigger is created; its name may change hands, this never does.
 using TriggerUid = Id<struct TriggerTag>;
 
-}  // namespace weir
+} // namespace weir
 
 template <class Tag, class Int>
 struct std::hash<weir::Number<Tag, Int>> {
-    std::size_t operator()(const weir::Number<Tag, Int>& n) const noexcept { return std::hash<Int>{}(n.value); }
+    std::size_t operator()(const weir::Number<Tag, Int>& n) const noexcept {
+        return std::hash<Int>{}(n.value);
+    }
 };
 template <>
 struct std::hash<weir::Uuid> {
@@ -66,5 +68,7 @@ struct std::hash<weir::Uuid> {
 };
 template <class Tag>
 struct std::hash<weir::Id<Tag>> {
-    std::size_t operator()(const weir::Id<Tag>& id) const noexcept { return std::hash<weir::Uuid>{}(id.uuid); }
+    std::size_t operator()(const weir::Id<Tag>& id) const noexcept {
+        return std::hash<weir::Uuid>{}(id.uuid);
+    }
 };

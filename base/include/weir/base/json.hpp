@@ -22,4 +22,4 @@ Status validate_json(std::string_view text, const JsonLimits& limits = {});
 void append_json_string(std::string& out, std::string_view text);
 std::string json_string(std::string_view text);
 
-}  // namespace weir
+} // namespace weir

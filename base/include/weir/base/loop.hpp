@@ -43,4 +43,4 @@ class Loop {
     bool stopped_ = false;
 };
 
-}  // namespace weir
+} // namespace weir

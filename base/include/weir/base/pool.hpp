@@ -38,4 +38,4 @@ class Pool {
     std::vector<std::thread> threads_;
 };
 
-}  // namespace weir
+} // namespace weir

@@ -33,4 +33,4 @@ class Sync {
     T value_{};
 };
 
-}  // namespace weir
+} // namespace weir

@@ -15,7 +15,8 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
 /// `; did you mean "x"?` or nothing.
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& candidates);
 
-/// Text from a payload made safe for a terminal: control characters and escapes become visible, length bounded.
+/// Text from a payload made safe for a terminal: control characters and escapes become visible, length
+/// bounded.
 std::string printable(std::string_view text, std::size_t bytes_max = 200);
 
 /// `pattern` with `*` standing for any run of characters, anchored at both ends.
@@ -27,9 +28,9 @@ bool valid_name(std::string_view name) noexcept;
 /// A place in a file, for error messages: "file:line:column".
 struct Place {
     std::string file;
-    int line = 0;    ///< from 1; 0: unknown
-    int column = 0;  ///< from 1; 0: unknown
+    int line = 0;   ///< from 1; 0: unknown
+    int column = 0; ///< from 1; 0: unknown
     [[nodiscard]] std::string to_string() const;
 };
 
-}  // namespace weir
+} // namespace weir

@@ -10,22 +10,22 @@
 
 namespace weir::flows {
 
-/// Everything a backend needs to create one run. `arguments_json` is an object with a value of the declared type
-/// for every parameter given; defaults are the backend's to fill in.
+/// Everything a backend needs to create one run. `arguments_json` is an object with a value of the declared
+/// type for every parameter given; defaults are the backend's to fill in.
 struct LaunchRequest {
     RunId run;
     DecisionId decision;
     std::shared_ptr<const FlowVersion> flow;
     std::string arguments_json;
-    Instant created;    ///< the cause's time, for display
-    Instant deadline;   ///< checked last before the first byte leaves; after it nothing may be sent
+    Instant created;  ///< the cause's time, for display
+    Instant deadline; ///< checked last before the first byte leaves; after it nothing may be sent
 };
 
 enum class LaunchAnswer : std::uint8_t {
-    Accepted,  ///< the backend has the run, durably
-    Refused,   ///< it will never run; `reason` says why
-    Unknown,   ///< no reply: look before anything else
-    Late,      ///< the deadline had passed before anything left: nothing was sent
+    Accepted, ///< the backend has the run, durably
+    Refused,  ///< it will never run; `reason` says why
+    Unknown,  ///< no reply: look before anything else
+    Late,     ///< the deadline had passed before anything left: nothing was sent
 };
 struct LaunchReply {
     LaunchAnswer answer = LaunchAnswer::Unknown;
@@ -44,8 +44,9 @@ struct LookReply {
 
 /// The way to create runs on one backend.
 /// Owner:  the application; no callback runs once close() has returned.
-/// Thread: launch(), look(), cancel() from any thread, they return at once; callbacks come on any thread, once.
-/// Errors: inside the reply. A launch is asked at most once per run and process; asking again for a run that the
+/// Thread: launch(), look(), cancel() from any thread, they return at once; callbacks come on any thread,
+/// once. Errors: inside the reply. A launch is asked at most once per run and process; asking again for a run
+/// that the
 ///         backend has answers Accepted if it is the same request and Refused (conflict) if not.
 /// Time:   LaunchRequest::deadline is wall clock and is checked by the adapter.
 /// Limits: the caller bounds how many launches are open; the adapter bounds its own threads and processes.
@@ -58,8 +59,8 @@ class Launcher {
     virtual void look(RunId run, std::function<void(LookReply)> done) = 0;
     /// Asks a run to end. Success means the request was taken; the end itself is reported by the RunWatcher.
     virtual void cancel(RunId run, std::string reason, std::function<void(Status)> done) = 0;
-    /// Opens a new attempt of a run whose newest attempt failed or was cancelled; what finished is kept. Success
-    /// means the request was taken; the attempt is reported by the RunWatcher.
+    /// Opens a new attempt of a run whose newest attempt failed or was cancelled; what finished is kept.
+    /// Success means the request was taken; the attempt is reported by the RunWatcher.
     virtual void retry(RunId run, std::string reason, std::function<void(Status)> done) {
         (void)run, (void)reason;
         done(unsupported("this backend cannot try a run again"));
@@ -71,12 +72,12 @@ class Launcher {
 struct RunReport {
     RunId run;
     int attempt = 1;
-    bool settled = false;  ///< false: it is running
+    bool settled = false; ///< false: it is running
     Outcome outcome = Outcome::Succeeded;
-    std::string outputs_json = "{}";  ///< output parameters of the pipeline, by name
-    std::string error;                ///< one line for a person; empty on success
+    std::string outputs_json = "{}"; ///< output parameters of the pipeline, by name
+    std::string error;               ///< one line for a person; empty on success
     Instant started_at{};
-    Instant finished_at{};            ///< as the backend recorded it
+    Instant finished_at{}; ///< as the backend recorded it
     std::vector<ArtifactRecord> inputs;
     std::vector<ArtifactRecord> outputs;
 };
@@ -85,7 +86,8 @@ struct RunReport {
 /// Owner:  the application; no report comes once close() of the backend has returned.
 /// Thread: watch(), forget() from any thread; reports come on any thread, in order for one run.
 /// Errors: none; what cannot be reached is tried again.
-/// Limits: reports of one run repeat until forget(run), so a report lost in a crash comes again after watch().
+/// Limits: reports of one run repeat until forget(run), so a report lost in a crash comes again after
+/// watch().
 class RunWatcher {
   public:
     virtual ~RunWatcher() = default;
@@ -101,13 +103,13 @@ enum class TaskState : std::uint8_t { Pending, Running, Succeeded, Failed, Skipp
 std::string_view to_string(TaskState state) noexcept;
 
 struct TaskRecord {
-    std::string name;  ///< path in the DAG, "for-loop-1.0/train"
+    std::string name; ///< path in the DAG, "for-loop-1.0/train"
     TaskState state = TaskState::Pending;
     int attempt = 1;
     Instant started_at{};
     Instant finished_at{};
     std::string error;
-    std::string log_path;  ///< absolute; empty if it wrote none
+    std::string log_path; ///< absolute; empty if it wrote none
 };
 
 /// The way to the details of a run: its tasks and their logs.
@@ -117,7 +119,8 @@ class TaskReader {
     virtual ~TaskReader() = default;
     [[nodiscard]] virtual Result<std::vector<TaskRecord>> tasks(RunId run) const = 0;
     /// The log of a task's newest attempt, at most `bytes_max` from its end.
-    [[nodiscard]] virtual Result<std::string> log(RunId run, std::string_view task, std::size_t bytes_max) const = 0;
+    [[nodiscard]] virtual Result<std::string> log(RunId run, std::string_view task,
+                                                  std::size_t bytes_max) const = 0;
 };
 
-}  // namespace weir::flows
+} // namespace weir::flows

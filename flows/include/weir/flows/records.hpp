@@ -18,22 +18,23 @@ std::string_view to_string(ParameterType type) noexcept;
 struct Parameter {
     std::string name;
     ParameterType type = ParameterType::String;
-    bool optional = false;     ///< may be left out (a default, or optional without one)
-    std::string default_json;  ///< empty: none
+    bool optional = false;    ///< may be left out (a default, or optional without one)
+    std::string default_json; ///< empty: none
     std::string description;
-    std::vector<std::string> literals_json;  ///< empty: any value
+    std::vector<std::string> literals_json; ///< empty: any value
     bool operator==(const Parameter&) const = default;
 };
 
-/// One registered version of a flow. The version is a hash of its content, so the same content is the same version.
+/// One registered version of a flow. The version is a hash of its content, so the same content is the same
+/// version.
 struct FlowVersion {
     std::string team;
     std::string flow;
-    std::string version;  ///< 12 hexadecimal digits of the SHA-256 over document and pipeline
-    std::string backend;  ///< "local", "null"
+    std::string version; ///< 12 hexadecimal digits of the SHA-256 over document and pipeline
+    std::string backend; ///< "local", "null"
     std::vector<Parameter> parameters;
-    std::string pipeline;   ///< pipeline IR as given (YAML or JSON); empty for backend null
-    std::string settings_json;  ///< what else the flow document says, as JSON: on_restart, timeout, labels...
+    std::string pipeline;      ///< pipeline IR as given (YAML or JSON); empty for backend null
+    std::string settings_json; ///< what else the flow document says, as JSON: on_restart, timeout, labels...
 };
 
 /// How a run ended (design: outcomes). `Refused`: never started. `Lost`: vanished.
@@ -42,11 +43,11 @@ std::string_view to_string(Outcome outcome) noexcept;
 
 /// An artifact a run made or used.
 struct ArtifactRecord {
-    std::string name;  ///< "task.output"
+    std::string name; ///< "task.output"
     std::string uri;
-    std::string type;  ///< schema title, "system.Model"
+    std::string type; ///< schema title, "system.Model"
     std::string metadata_json = "{}";
     bool operator==(const ArtifactRecord&) const = default;
 };
 
-}  // namespace weir::flows
+} // namespace weir::flows

@@ -19,7 +19,8 @@
 
 namespace weir::engine {
 
-/// Number on every decision: raised, with an ADR and golden replays, when the same inputs would decide otherwise.
+/// Number on every decision: raised, with an ADR and golden replays, when the same inputs would decide
+/// otherwise.
 inline constexpr int decision_semantics = 1;
 
 /// Documented limits of the core.
@@ -39,7 +40,7 @@ struct CoreConfig {
 /// What may differ between a run and its replay without changing a decision.
 struct StepContext {
     ledger::Epoch epoch;
-    Instant send_deadline{};  ///< for runs that become `sent` in this step
+    Instant send_deadline{}; ///< for runs that become `sent` in this step
 };
 
 /// One step's outcome besides the rows.
@@ -47,17 +48,15 @@ struct StepResult {
     std::vector<Act> acts;
     /// Facts that follow at once: fed right after this input, in the same batch.
     std::vector<RunFactInput> followups;
-    std::optional<RunId> run;  ///< RunFlowInput: the run it made
-    std::optional<Error> refused;  ///< a command or change that cannot be carried out: nothing was recorded
+    std::optional<RunId> run;     ///< RunFlowInput: the run it made
+    std::optional<Error> refused; ///< a command or change that cannot be carried out: nothing was recorded
     /// False: the input had no effect and no row; its seq is free for the next one.
     bool recorded = true;
 };
 
-/// The engine's decisions, pure: no clock, no chance, no I/O. Production, simulation, replay and tests run this.
-/// Owner:  the shell.
-/// Thread: one at a time.
-/// Errors: a command that cannot be carried out is refused in StepResult; everything else is decided.
-/// Limits: CoreLimits, and those of each operator.
+/// The engine's decisions, pure: no clock, no chance, no I/O. Production, simulation, replay and tests run
+/// this. Owner:  the shell. Thread: one at a time. Errors: a command that cannot be carried out is refused in
+/// StepResult; everything else is decided. Limits: CoreLimits, and those of each operator.
 class Core {
   public:
     explicit Core(CoreConfig config);
@@ -117,8 +116,8 @@ class Core {
         ledger::TriggerState state = ledger::TriggerState::Active;
         std::string state_reason;
         std::unique_ptr<triggers::Join> join;
-        std::vector<int> leaf_numbers;           ///< leaf index -> number in the ledger's held rows
-        std::deque<ledger::RunNo> waiting;       ///< runs held back, oldest first
+        std::vector<int> leaf_numbers;     ///< leaf index -> number in the ledger's held rows
+        std::deque<ledger::RunNo> waiting; ///< runs held back, oldest first
         int unfinished = 0;
         int places = 0;
         std::int64_t failed_hour = -1;
@@ -130,7 +129,7 @@ class Core {
         Instant time;
         int holders = 0;
     };
-    struct Step;  // one step's working set; the decisions are its methods
+    struct Step; // one step's working set; the decisions are its methods
 
     Trigger* find_trigger(const std::string& team, const std::string& name);
     Status restore_held(const ledger::Snapshot& snapshot);
@@ -143,7 +142,7 @@ class Core {
     std::map<std::pair<std::string, std::string>, std::shared_ptr<const flows::FlowVersion>> flows_;
     std::map<ledger::RunNo, ledger::RunRow> runs_;
     std::unordered_map<RunId, ledger::RunNo> run_ids_;
-    std::deque<ledger::RunNo> ready_;  ///< waiting for a place, oldest first
+    std::deque<ledger::RunNo> ready_; ///< waiting for a place, oldest first
     std::unordered_map<Seq, Held> held_;
     using TimerName = std::tuple<ledger::TriggerNo, ledger::TimerKind, std::string>;
     std::map<TimerName, ledger::TimerSetRow> timers_;
@@ -153,7 +152,7 @@ class Core {
     ledger::DecisionNo next_decision_{1};
     ledger::RunNo next_run_{1};
     Instant last_sweep_{};
-    Instant last_time_{};  ///< of the newest input
+    Instant last_time_{}; ///< of the newest input
 };
 
-}  // namespace weir::engine
+} // namespace weir::engine

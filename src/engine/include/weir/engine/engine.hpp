@@ -16,30 +16,30 @@ namespace weir::engine {
 
 /// Who asks and why; every manual act is recorded with both.
 struct Actor {
-    std::string principal;  ///< "local:alice"
-    std::string reason;     ///< not empty
+    std::string principal; ///< "local:alice"
+    std::string reason;    ///< not empty
 };
 
-/// One document to register: its text and the name its problems are reported under. Flow documents come with the
-/// pipeline files they name already read.
+/// One document to register: its text and the name its problems are reported under. Flow documents come with
+/// the pipeline files they name already read.
 struct SourceFile {
     std::string name;
     std::string text;
 };
 struct ApplyRequest {
-    std::vector<SourceFile> files;             ///< trigger and flow documents
-    std::map<std::string, std::string> extra;  ///< other files by name: pipelines named by flow documents
-    std::string default_team;                  ///< for documents that name none; empty: "default"
+    std::vector<SourceFile> files;            ///< trigger and flow documents
+    std::map<std::string, std::string> extra; ///< other files by name: pipelines named by flow documents
+    std::string default_team;                 ///< for documents that name none; empty: "default"
     bool dry_run = false;
-    bool prune = false;        ///< delete what `owner` applied before and this request does not hold
-    std::string owner;         ///< label under which this set is managed; needed for prune
+    bool prune = false; ///< delete what `owner` applied before and this request does not hold
+    std::string owner;  ///< label under which this set is managed; needed for prune
     Actor actor;
 };
 
 /// What happened, or would happen, to one thing.
 struct ApplyChange {
     enum class Action : std::uint8_t { Created, Updated, Unchanged, Deleted } action = Action::Unchanged;
-    std::string kind;  ///< "trigger", "flow"
+    std::string kind; ///< "trigger", "flow"
     std::string team;
     std::string name;
     std::string version;            ///< new version: number of a trigger, hash of a flow
@@ -47,19 +47,19 @@ struct ApplyChange {
 };
 struct ApplyReport {
     std::vector<ApplyChange> changes;
-    std::vector<std::string> problems;  ///< "file:line:column: ..."; not empty: nothing was changed
+    std::vector<std::string> problems; ///< "file:line:column: ..."; not empty: nothing was changed
 };
 
 /// One part of /readyz.
 struct ReadyItem {
-    std::string name;    ///< "ledger", "bus embedded", "source folder inbox", "backend local"
+    std::string name; ///< "ledger", "bus embedded", "source folder inbox", "backend local"
     bool ready = true;
-    std::string detail;  ///< durability class, why not
+    std::string detail; ///< durability class, why not
 };
 
 /// Counters for /metrics; names as exported, without the weir_ prefix.
 struct MetricValue {
-    std::string name;    ///< "events_recorded_total"
+    std::string name; ///< "events_recorded_total"
     std::string help;
     bool counter = true; ///< false: gauge
     std::map<std::string, std::string> labels;
@@ -69,15 +69,16 @@ struct MetricValue {
 /// What a join waits for, from the engine's memory (why, listings).
 struct JoinWaiting {
     std::string key;
-    std::vector<std::string> held;      ///< leaf names
+    std::vector<std::string> held; ///< leaf names
     std::vector<std::string> missing;
-    std::optional<Instant> until;       ///< the oldest held event dies then
+    std::optional<Instant> until; ///< the oldest held event dies then
 };
 
 /// The engine as seen by the server: everything that changes something, and what only memory knows.
 /// Owner:  the application.
 /// Thread: any thread but the engine's own; each call returns when its effect is durable (or refused).
-/// Errors: returned: `invalid` (problems), `not_found`, `conflict`, `unavailable` (ledger or bus cannot take it now;
+/// Errors: returned: `invalid` (problems), `not_found`, `conflict`, `unavailable` (ledger or bus cannot take
+/// it now;
 ///         nothing changed), `cancelled` (shutting down).
 /// Limits: at most 1,000 calls wait at once; then `unavailable`.
 class Engine {
@@ -88,10 +89,12 @@ class Engine {
     virtual Status delete_trigger(const std::string& team, const std::string& name, const Actor& actor) = 0;
     virtual Status pause(const std::string& team, const std::string& name, const Actor& actor) = 0;
     /// `replay`: launch what waited; else what waited is dropped, recorded.
-    virtual Status resume(const std::string& team, const std::string& name, bool replay, const Actor& actor) = 0;
+    virtual Status resume(const std::string& team, const std::string& name, bool replay,
+                          const Actor& actor) = 0;
     /// A manual run. The same `request_id` gives the same run.
-    virtual Result<RunId> run_flow(const std::string& team, const std::string& flow, const std::string& arguments_json,
-                                   const std::string& request_id, const Actor& actor) = 0;
+    virtual Result<RunId> run_flow(const std::string& team, const std::string& flow,
+                                   const std::string& arguments_json, const std::string& request_id,
+                                   const Actor& actor) = 0;
     virtual Status cancel_run(const RunId& run, const Actor& actor) = 0;
     /// Opens a new attempt of a failed run: finished tasks are kept.
     virtual Status retry_run(const RunId& run, const Actor& actor) = 0;
@@ -99,9 +102,10 @@ class Engine {
     /// Accepted for good when it returns: durable on the bus. All or none.
     virtual Status publish(std::span<const events::Event> events) = 0;
 
-    [[nodiscard]] virtual std::vector<JoinWaiting> waiting(const std::string& team, const std::string& trigger) = 0;
+    [[nodiscard]] virtual std::vector<JoinWaiting> waiting(const std::string& team,
+                                                           const std::string& trigger) = 0;
     [[nodiscard]] virtual std::vector<ReadyItem> readiness() = 0;
     [[nodiscard]] virtual std::vector<MetricValue> metrics() = 0;
 };
 
-}  // namespace weir::engine
+} // namespace weir::engine

@@ -47,15 +47,15 @@ struct RunFactInput {
     std::string outputs_json = "{}";
     Instant started_at{};
     Instant finished_at{};
-    std::vector<flows::ArtifactRecord> inputs;   ///< Settled
-    std::vector<flows::ArtifactRecord> outputs;  ///< Settled
-    std::string run_id;  ///< replay: names the run instead of `run`
+    std::vector<flows::ArtifactRecord> inputs;  ///< Settled
+    std::vector<flows::ArtifactRecord> outputs; ///< Settled
+    std::string run_id;                         ///< replay: names the run instead of `run`
 };
 
 /// One trigger of an apply.
 struct TriggerApply {
     std::shared_ptr<const triggers::CompiledTrigger> compiled;
-    TriggerUid uid_if_new;  ///< minted by the shell: the core has no chance of its own
+    TriggerUid uid_if_new; ///< minted by the shell: the core has no chance of its own
     std::string source_text;
 };
 struct ApplyInput {
@@ -95,23 +95,23 @@ struct RetryInput {
 };
 
 struct Input {
-    Instant time;          ///< never falls from one input to the next
-    Duration late_by{0};   ///< arrivals: how much older they were
-    std::vector<std::string> without;  ///< streams left out because they were unreachable
-    std::variant<ArrivalInput, TimerInput, RunFactInput, ApplyInput, DeleteTriggerInput, PauseInput, ResumeInput,
-                 RunFlowInput, CancelInput, RetryInput>
+    Instant time;                     ///< never falls from one input to the next
+    Duration late_by{0};              ///< arrivals: how much older they were
+    std::vector<std::string> without; ///< streams left out because they were unreachable
+    std::variant<ArrivalInput, TimerInput, RunFactInput, ApplyInput, DeleteTriggerInput, PauseInput,
+                 ResumeInput, RunFlowInput, CancelInput, RetryInput>
         what;
 };
 
 /// What the shell has to do once the batch is durable.
 struct Act {
     enum class Kind : std::uint8_t {
-        Send,    ///< launch it
-        Look,    ///< ask the backend whether it has it
-        Cancel,  ///< ask the backend to end it
-        Retry,   ///< ask the backend for a new attempt
-        Watch,   ///< follow it
-        Forget,  ///< its settlement is recorded
+        Send,   ///< launch it
+        Look,   ///< ask the backend whether it has it
+        Cancel, ///< ask the backend to end it
+        Retry,  ///< ask the backend for a new attempt
+        Watch,  ///< follow it
+        Forget, ///< its settlement is recorded
     } kind = Kind::Send;
     ledger::RunNo run;
     RunId id;
@@ -119,8 +119,9 @@ struct Act {
     std::string reason;
 };
 
-/// The row of an input that is no arrival, as JSON; and back. `decode` needs the row alone: replay reads the ledger.
+/// The row of an input that is no arrival, as JSON; and back. `decode` needs the row alone: replay reads the
+/// ledger.
 std::string encode_body(const Input& input);
 Result<Input> decode_input(const ledger::InputRow& row);
 
-}  // namespace weir::engine
+} // namespace weir::engine

@@ -39,9 +39,9 @@ struct LineageQuery {
 };
 
 /// Bounded breadth-first search over the ledger's recorded edges; never inferred from times.
-/// Errors: `not_found` naming what was looked for; `invalid` for an ambiguous start, listing the candidates, and for
-/// a limit out of range.
-/// Limits: depth 0 to 1,000, nodes_max 1 to 100,000. Runs at the depth are shown, what lies beyond them is not.
+/// Errors: `not_found` naming what was looked for; `invalid` for an ambiguous start, listing the candidates,
+/// and for a limit out of range. Limits: depth 0 to 1,000, nodes_max 1 to 100,000. Runs at the depth are
+/// shown, what lies beyond them is not.
 Result<Lineage> trace_lineage(ledger::LedgerReader& reader, const LineageQuery& query);
 
 /// A tree for a terminal: box-drawing characters, payload text made printable, repeated nodes named once and

@@ -16,11 +16,11 @@ namespace weir::engine {
 struct ServicePorts {
     Loop& loop;
     Shell& shell;
-    events::Bus& bus;                 ///< where published events go
+    events::Bus& bus; ///< where published events go
     ledger::LedgerReader& reader;
     /// Sources, backends and whatever else the application knows to be ready or not. Any thread.
     std::function<std::vector<ReadyItem>()> more_readiness;
-    std::string path;                 ///< PATH in which commands of pipelines are looked for
+    std::string path; ///< PATH in which commands of pipelines are looked for
 };
 
 /// The engine for callers on other threads: each call is carried to the loop and waits until it is durable.
@@ -33,8 +33,9 @@ class EngineService final : public Engine {
     Status delete_trigger(const std::string& team, const std::string& name, const Actor& actor) override;
     Status pause(const std::string& team, const std::string& name, const Actor& actor) override;
     Status resume(const std::string& team, const std::string& name, bool replay, const Actor& actor) override;
-    Result<RunId> run_flow(const std::string& team, const std::string& flow, const std::string& arguments_json,
-                           const std::string& request_id, const Actor& actor) override;
+    Result<RunId> run_flow(const std::string& team, const std::string& flow,
+                           const std::string& arguments_json, const std::string& request_id,
+                           const Actor& actor) override;
     Status cancel_run(const RunId& run, const Actor& actor) override;
     Status retry_run(const RunId& run, const Actor& actor) override;
     Status publish(std::span<const events::Event> events) override;
@@ -57,4 +58,4 @@ class EngineService final : public Engine {
     std::atomic<bool> closed_{false};
 };
 
-}  // namespace weir::engine
+} // namespace weir::engine

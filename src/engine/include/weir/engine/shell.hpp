@@ -20,14 +20,14 @@ namespace weir::engine {
 
 /// Documented limits and delays of the shell.
 struct ShellConfig {
-    std::size_t batch_max = 1000;                ///< inputs and uncounted arrivals a transaction
+    std::size_t batch_max = 1000; ///< inputs and uncounted arrivals a transaction
     std::size_t read_bytes_max = 8 * 1024 * 1024;
-    std::size_t buffer_max = 2000;               ///< arrivals read ahead, per stream
-    Duration launch_timeout = std::chrono::seconds(60);  ///< deadline of a request
-    Duration look_first_after = std::chrono::seconds(60);///< a launch decided longer ago looks first
-    Duration retry_min = std::chrono::milliseconds(100); ///< back-off of commits and looks, doubling
+    std::size_t buffer_max = 2000;                        ///< arrivals read ahead, per stream
+    Duration launch_timeout = std::chrono::seconds(60);   ///< deadline of a request
+    Duration look_first_after = std::chrono::seconds(60); ///< a launch decided longer ago looks first
+    Duration retry_min = std::chrono::milliseconds(100);  ///< back-off of commits and looks, doubling
     Duration retry_max = std::chrono::seconds(10);
-    Duration source_grace = std::chrono::minutes(5);     ///< an unreachable stream is left out after it
+    Duration source_grace = std::chrono::minutes(5); ///< an unreachable stream is left out after it
     CoreLimits limits;
 };
 
@@ -56,7 +56,8 @@ struct ShellPorts {
 /// Thread: one, the loop's; other threads come in through ShellPorts::post.
 /// Errors: open() returns them. Later: a ledger that cannot write now is retried with the same batch and the
 ///         sources paused; a lost epoch or a damaged ledger sets fatal() and nothing happens any more.
-/// Time:   the order of inputs follows arrival times (design, section 4, Time); only this class reads the clock.
+/// Time:   the order of inputs follows arrival times (design, section 4, Time); only this class reads the
+/// clock.
 class Shell {
   public:
     Shell(ShellPorts ports, ShellConfig config);
@@ -94,14 +95,14 @@ class Shell {
     struct StreamView {
         std::string name;
         Position position;
-        std::string stopped;      ///< why it is not read; empty: it is
+        std::string stopped; ///< why it is not read; empty: it is
         std::size_t buffered = 0;
     };
     [[nodiscard]] std::vector<StreamView> streams() const;
     struct Counters {
-        std::int64_t arrivals = 0, recorded = 0, duplicates = 0, conflicting = 0, decisions = 0, runs = 0, commits = 0,
-                     commit_failures = 0, launches = 0, looks = 0;
-        std::map<std::string, std::int64_t> settled;  ///< by outcome word
+        std::int64_t arrivals = 0, recorded = 0, duplicates = 0, conflicting = 0, decisions = 0, runs = 0,
+                     commits = 0, commit_failures = 0, launches = 0, looks = 0;
+        std::map<std::string, std::int64_t> settled; ///< by outcome word
     };
     [[nodiscard]] const Counters& counters() const { return counters_; }
     /// The ledger cannot take a commit just now; empty: all is well.
@@ -160,15 +161,15 @@ class Shell {
     std::vector<Act> acts_;
     std::vector<std::pair<Done, Outcome>> done_;
     std::unordered_map<std::string, ledger::Seen> batch_seen_;
-    std::size_t taken_ = 0;  ///< inputs and counted arrivals in the batch
+    std::size_t taken_ = 0; ///< inputs and counted arrivals in the batch
     bool committing_ = false;
     Duration commit_backoff_{};
     std::string stalled_;
     std::optional<Error> fatal_;
-    std::map<ledger::RunNo, Instant> look_fresh_;  ///< decided or looked for in this process, by wall clock
+    std::map<ledger::RunNo, Instant> look_fresh_; ///< decided or looked for in this process, by wall clock
     std::multimap<SteadyInstant, std::function<void()>> later_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     Counters counters_;
 };
 
-}  // namespace weir::engine
+} // namespace weir::engine
