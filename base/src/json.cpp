@@ -79,8 +79,11 @@ std::size_t fault_at(const simdjson::padded_string& text) {
                     bool b = false;
                     return v.get_bool().get(b);
                 }
-                case simdjson::ondemand::json_type::null:
-                    return v.is_null() ? simdjson::SUCCESS : simdjson::N_ATOM_ERROR;
+                case simdjson::ondemand::json_type::null: {
+                    // Only a value that begins with n gets here; the raw token says whether it is whole.
+                    const std::string_view token = v.raw_json_token();
+                    return token.starts_with("null") ? simdjson::SUCCESS : simdjson::N_ATOM_ERROR;
+                }
             }
             return simdjson::SUCCESS;
         }

@@ -7,8 +7,8 @@ using namespace weir;
 TEST_CASE("JSON is validated whole") {
     for (const auto* text : {"1", "null", "\"x\"", "{\"a\":[1,2,{\"b\":null}]}", " [ ] "})
         CHECK(validate_json(text).ok());
-    for (const auto* text :
-         {"", "{", "{\"a\":}", "[1,]", "nul", "\"\\ud800\"", "01", "{\"a\":1}x", "\"a\nb\""}) {
+    for (const auto* text : {"", "{", "{\"a\":}", "[1,]", "nul", "\"\\ud800\"", "01", "{\"a\":1}x",
+                             "\"a\nb\"", "{\"a\":nuxl}", "[n]"}) {
         INFO(text);
         CHECK_FALSE(validate_json(text).ok());
     }

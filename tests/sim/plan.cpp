@@ -75,7 +75,10 @@ std::string trigger(Chance& chance, const std::string& name, bool single_stream)
     const auto overlap = overlap_of(chance, single_stream);
     doc += "launch:\n  flow: f" + std::to_string(chance.below(3)) + "\n  parameters: " + parameters +
            "\n  overlap: " + overlap + "\n";
-    if (!single_stream) doc += "limits: {depth: 4}\n";
+    if (chance.happens(200))
+        doc += "limits: {firings_per_minute: 3}\n";
+    else if (!single_stream)
+        doc += "limits: {depth: 4}\n";
     return doc;
 }
 

@@ -38,7 +38,8 @@ void check_binding(const triggers::CompiledTrigger& trigger, const flows::FlowVe
     if (flow == nullptr) {
         problems.push_back({launch.place, "unknown flow \"" + launch.flow_team(document.team) + "/" +
                                               launch.flow_name() + "\"" + flow_suggestion +
-                                              "; apply the flow's document first or together with this one"});
+                                              (flow_suggestion.empty() ? ";" : "") +
+                                              " apply the flow's document first or together with this one"});
         return;
     }
     std::vector<std::string_view> names;

@@ -52,6 +52,23 @@ std::string Core::Step::suppression(const Trigger& trigger) const {
     return "";
 }
 
+void Core::Step::trip(Trigger& trigger, int depth) {
+    const auto& breakers = trigger.compiled->trigger().breakers;
+    const std::int64_t minute = to_ns(input.time) / 60'000'000'000;
+    if (trigger.fired_minute != minute) {
+        trigger.fired_minute = minute;
+        trigger.fired_in_minute = 0;
+    }
+    if (trigger.state != ledger::TriggerState::Active) return;
+    if (depth > breakers.depth)
+        set_state(trigger, ledger::TriggerState::Tripped,
+                  "causal depth " + std::to_string(depth) + " passed the limit of " +
+                      std::to_string(breakers.depth));
+    else if (trigger.fired_in_minute >= breakers.firings_per_minute)
+        set_state(trigger, ledger::TriggerState::Tripped,
+                  "more than " + std::to_string(breakers.firings_per_minute) + " firings within a minute");
+}
+
 namespace {
 
 std::string suppression_text(const std::string& reason, const triggers::Trigger& trigger) {
@@ -81,10 +98,7 @@ std::optional<ledger::DecisionNo> Core::Step::fire(Firing& firing, Completing& e
         return fail(trigger, event, firing.leaf, "parameters_failed",
                     join_problems(arguments.error().message));
 
-    if (depth > document.breakers.depth && trigger.state == ledger::TriggerState::Active)
-        set_state(trigger, ledger::TriggerState::Tripped,
-                  "causal depth " + std::to_string(depth) + " passed the limit of " +
-                      std::to_string(document.breakers.depth));
+    trip(trigger, depth);
     auto row = decision(trigger, event.cause);
     row.key = firing.key;
     row.leaf = firing.leaf;
@@ -100,6 +114,7 @@ std::optional<ledger::DecisionNo> Core::Step::fire(Firing& firing, Completing& e
         return batch.decisions.back().no;
     }
     row.verdict = ledger::Verdict::Fired;
+    ++trigger.fired_in_minute;
     auto run = new_run(firing, row, *flow, std::move(arguments).value());
     run.created = event.cause.time;
     run.id = run_id(row.id, run.launch_no, event.cause.time);

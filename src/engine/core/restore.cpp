@@ -40,6 +40,8 @@ Status Core::restore(const ledger::Snapshot& snapshot) {
         trigger.state_reason = open.state_reason;
         trigger.failed_hour = to_ns(snapshot.log_time) / 3'600'000'000'000;
         trigger.failed_in_hour = open.failed_in_hour;
+        trigger.fired_minute = to_ns(snapshot.log_time) / 60'000'000'000;
+        trigger.fired_in_minute = open.fired_in_minute;
         const auto& when = compiled->trigger().when;
         if (when.kind == triggers::When::Kind::All) trigger.join = std::make_unique<triggers::Join>(when);
         trigger.leaf_numbers.assign(when.leaves.size(), -1);

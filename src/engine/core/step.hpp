@@ -62,6 +62,8 @@ struct Core::Step {
                            const flows::FlowVersion& flow, std::string arguments_json);
     /// Puts a run into its first state: held back, ready, or sent if a place is free.
     void launch(ledger::RunRow run, Trigger* trigger);
+    /// Opens the breakers: from then on firings wait until the trigger is resumed.
+    void trip(Trigger& trigger, int depth);
     /// Whether a firing may not launch now: a verdict word, or empty.
     std::string suppression(const Trigger& trigger) const;
 

@@ -431,6 +431,14 @@ Result<Snapshot> Impl::snapshot() {
         if (head.state == TriggerState::Deleted) continue;
         out.triggers.push_back({*state_.newest_version(head.no), head.state, head.state_reason});
     }
+    constexpr std::int64_t minute = 60'000'000'000, hour = 60 * minute;
+    for (const auto& decision : state_.decisions)
+        for (auto& open : out.triggers) {
+            if (open.version.no != decision.trigger) continue;
+            const auto at = to_ns(decision.time), now = to_ns(out.log_time);
+            if (decision.verdict == Verdict::Failed && at / hour == now / hour) ++open.failed_in_hour;
+            if (decision.verdict == Verdict::Fired && at / minute == now / minute) ++open.fired_in_minute;
+        }
     std::sort(out.triggers.begin(), out.triggers.end(),
               [](const auto& a, const auto& b) { return a.version.no < b.version.no; });
     for (const auto& row : state_.flow_versions)

@@ -1,6 +1,7 @@
 #include "sqlite/snapshot.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "sqlite/meta.hpp"
 #include "sqlite/rows.hpp"
@@ -17,6 +18,7 @@ class Reading {
     Status log(Snapshot& out);
     Status streams(Snapshot& out);
     Status triggers(Snapshot& out);
+    Status recent_decisions(Snapshot& out);
     Status flows(Snapshot& out);
     Status held(Snapshot& out);
     Status held_events(Snapshot& out);
@@ -75,6 +77,26 @@ Status Reading::triggers(Snapshot& out) {
         }));
     out.triggers = std::move(rows);
     return {};
+}
+
+/// What the breakers and the cap on failures count: the newest decisions, back to the hour of the log's time.
+Status Reading::recent_decisions(Snapshot& out) {
+    constexpr std::int64_t minute = 60'000'000'000, hour = 60 * minute;
+    const auto now = to_ns(out.log_time);
+    std::map<std::int64_t, OpenTrigger*> triggers;
+    for (auto& open : out.triggers)
+        triggers[open.version.no.value] = &open;
+    WEIR_ASSIGN(query, connection_.prepare("SELECT trig, verdict, time FROM decision ORDER BY dec DESC"));
+    for (;;) {
+        WEIR_ASSIGN(found, query.step());
+        if (!found || query.integer(2) / hour != now / hour) return {};
+        const auto trigger = triggers.find(query.integer(0));
+        if (trigger == triggers.end()) continue;
+        const auto verdict = static_cast<Verdict>(query.integer(1));
+        if (verdict == Verdict::Failed) ++trigger->second->failed_in_hour;
+        if (verdict == Verdict::Fired && query.integer(2) / minute == now / minute)
+            ++trigger->second->fired_in_minute;
+    }
 }
 
 Status Reading::flows(Snapshot& out) {
@@ -146,6 +168,7 @@ Result<Snapshot> read_snapshot(Connection& connection) {
     WEIR_TRY(reading.log(out));
     WEIR_TRY(reading.streams(out));
     WEIR_TRY(reading.triggers(out));
+    WEIR_TRY(reading.recent_decisions(out));
     WEIR_TRY(reading.flows(out));
     WEIR_TRY(reading.held(out));
     WEIR_TRY(reading.held_events(out));

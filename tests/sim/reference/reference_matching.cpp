@@ -222,6 +222,16 @@ std::size_t ReferenceEngine::fire(int trigger, const Recorded& completing, const
     firing.depth += 1;
     if (firing.depth > document.breakers.depth && at(trigger).state == State::Active)
         at(trigger).state = State::Tripped;
+    const auto minute_of = [](Instant t) { return to_ns(t) / 60'000'000'000; };
+    int fired_before = 0;
+    for (const auto& earlier : firings_) {
+        const auto* event = event_at(earlier.seq);
+        if (earlier.trigger == trigger && earlier.verdict == "fired" && event != nullptr &&
+            minute_of(event->time) == minute_of(completing.time))
+            ++fired_before;
+    }
+    if (fired_before >= document.breakers.firings_per_minute && at(trigger).state == State::Active)
+        at(trigger).state = State::Tripped;
     launch(firing);
     firings_.push_back(std::move(firing));
     return firings_.size() - 1;

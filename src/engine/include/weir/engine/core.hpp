@@ -122,6 +122,8 @@ class Core {
         int places = 0;
         std::int64_t failed_hour = -1;
         int failed_in_hour = 0;
+        std::int64_t fired_minute = -1;
+        int fired_in_minute = 0;
     };
     /// A held event's content, once however many triggers hold it.
     struct Held {

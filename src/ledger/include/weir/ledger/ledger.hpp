@@ -26,7 +26,8 @@ struct OpenTrigger {
     TriggerVersionRow version; ///< the current one
     TriggerState state = TriggerState::Active;
     std::string state_reason;
-    int failed_in_hour = 0; ///< failed decisions stored in the hour (since 1970) of log_time
+    int failed_in_hour = 0;  ///< failed decisions stored in the hour (since 1970) of log_time
+    int fired_in_minute = 0; ///< fired decisions in the minute (since 1970) of log_time
 };
 struct OpenHeld {
     HeldEnterRow row;
