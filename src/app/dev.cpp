@@ -58,7 +58,7 @@ int dev(const cli::DevOptions& options) {
     signals.on_stop([&] { (*node)->stop(); });
 
     if (const auto applied = (*node)->start(); !applied.ok()) {
-        signals.request();
+        Signals::request();
         (void)(*node)->run();
         return failed(applied.error());
     }

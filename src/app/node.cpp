@@ -2,7 +2,8 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <future>
+#include <optional>
+#include <thread>
 
 #include <weir/base/digest.hpp>
 #include <weir/base/log.hpp>
@@ -10,6 +11,7 @@
 #include <weir/events/folder_source.hpp>
 
 #include "documents.hpp"
+#include "signals.hpp"
 
 namespace weir::app {
 namespace {
@@ -116,14 +118,20 @@ Status Node::apply_documents() {
     WEIR_ASSIGN(request, read_documents_to_apply(options_.apply));
     request.actor = {"local:dev", "given on the command line of weir dev"};
     // The engine runs on this thread; the call waits on another one.
-    auto applied = std::async(std::launch::async, [&] { return service_->apply(request); });
-    while (applied.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    std::optional<Result<engine::ApplyReport>> applied;
+    std::atomic<bool> answered = false;
+    std::thread caller([&] {
+        applied.emplace(service_->apply(request));
+        answered = true;
+        loop_.wake();
+    });
+    while (!answered) {
+        if (shell_->fatal()) service_->close();
         if (!shell_->turn()) loop_.run_until(clock_.steady_now() + std::chrono::milliseconds(20));
-        if (shell_->fatal()) break;
     }
-    service_failed_ = shell_->fatal().has_value();
-    if (service_failed_) service_->close();
-    WEIR_ASSIGN(report, applied.get());
+    caller.join();
+    if (!applied->ok()) return applied->error();
+    const auto& report = applied->value();
     if (report.problems.empty()) return {};
     std::string all;
     for (const auto& problem : report.problems)
@@ -152,9 +160,10 @@ Status Node::start_sources() {
 Status Node::run() {
     for (;;) {
         const bool progressed = shell_->turn();
-        if (shell_->fatal() && !loop_.stopped()) {
+        if (shell_->fatal() && !giving_up_) {
+            giving_up_ = true;
             service_->close();
-            std::thread([this] { stop(); }).detach();
+            Signals::request();
         }
         auto wait = progressed ? Duration::zero() : shell_->wake_in().value_or(std::chrono::seconds(1));
         wait = std::min<Duration>(wait, std::chrono::seconds(1));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -59,7 +60,7 @@ class Node {
     std::unique_ptr<server::Api> api_;
     std::unique_ptr<server::HttpServer> http_;
     std::vector<std::unique_ptr<events::Source>> sources_;
-    bool service_failed_ = false;
+    bool giving_up_ = false;
     std::int64_t commits_at_checkpoint_ = 0;
     SteadyInstant next_checkpoint_{};
     SteadyInstant next_retention_{};

@@ -18,7 +18,7 @@ class Signals {
     /// Starts waiting. `stop` is called once, at the first signal or at request().
     void on_stop(std::function<void()> stop);
     /// As if a signal had come: the engine cannot go on.
-    void request();
+    static void request();
 
   private:
     std::thread thread_;
