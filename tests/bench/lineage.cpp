@@ -130,13 +130,17 @@ class Story {
             order.emplace_back(completing, flow);
         }
         std::sort(order.begin(), order.end());
+        const auto begun = batch_.runs.size();
         for (const auto& [seq, flow] : order) {
-            if (static_cast<std::int64_t>(made_.size()) < runs_) WEIR_TRY(run(flow, tick));
+            if (static_cast<std::int64_t>(made_.size()) < runs_) run(flow, tick);
         }
-        return {};
+        // The ends come after all beginnings, so that the next layer's decisions are of later inputs.
+        for (auto i = begun; i < batch_.runs.size(); ++i)
+            add_settlement(batch_.runs[i]);
+        return batch_.inputs.size() >= 4000 ? commit() : Status();
     }
 
-    Status run(std::int64_t flow, std::int64_t tick) {
+    void run(std::int64_t flow, std::int64_t tick) {
         const auto name = "f" + std::to_string(flow);
         std::vector<ledger::EventRef> used;
         Seq completing;
@@ -161,9 +165,7 @@ class Story {
         const auto hash = sha256(name + "/" + std::to_string(tick));
         add_decision(no, flow, completing, used, hash);
         add_run(no, flow, completing, std::move(used), hash);
-        add_settlement(no, flow, hash);
         made_.push_back(ledger::RunNo(no));
-        return batch_.inputs.size() >= 4000 ? commit() : Status();
     }
 
     void add_decision(std::int64_t no, std::int64_t flow, Seq completing,
@@ -210,15 +212,14 @@ class Story {
         batch_.runs.push_back(std::move(row));
     }
 
-    void add_settlement(std::int64_t no, std::int64_t flow, const Digest&) {
-        const auto& run = batch_.runs.back();
+    void add_settlement(const ledger::RunRow& run) {
         auto row = event(ledger::InputKind::Settlement, "weir.run.finished", "/weir/bench/bench/" + run.flow,
                          run.id.to_string() + "/1");
         row.subject = run.id.to_string();
         row.team = "bench";
-        settled_[static_cast<std::size_t>(flow)] = row.seq;
+        settled_[static_cast<std::size_t>(run.trigger.value - 1)] = row.seq;
         ledger::AttemptRow attempt;
-        attempt.run = ledger::RunNo(no);
+        attempt.run = run.no;
         attempt.opened = row.seq;
         batch_.attempts_opened.push_back(attempt);
         attempt.settled = row.seq;

@@ -57,7 +57,7 @@ Rig::~Rig() {
 Status Rig::apply(const std::string& flow_settings, const std::vector<std::string>& triggers) {
     Problems problems;
     const auto none = [](const std::string& path) { return Result<std::string>(not_found(path)); };
-    const auto flows = flows::read_flows("flow: sink\nteam: bench\nbackend: null\n" + flow_settings,
+    const auto flows = flows::read_flows("flow: sink\nteam: bench\nbackend: 'null'\n" + flow_settings,
                                          "sink.yaml", none, problems);
     engine::ApplyInput input;
     for (const auto& flow : flows)
