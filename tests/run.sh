@@ -131,7 +131,7 @@ fi
 export ASAN_OPTIONS='detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1'
 export UBSAN_OPTIONS='halt_on_error=1:print_stacktrace=1'
 rm -f "$build/meson-logs/testlog.json"
-meson test -C "$build" --no-rebuild --num-processes 2 "$@" </dev/null || true
+meson test -C "$build" --no-rebuild --num-processes 2 --timeout-multiplier 10 "$@" </dev/null || true
 say 'done; counting test cases'
 # shellcheck disable=SC2086
 exec python3 tests/results.py count "$build" $suites

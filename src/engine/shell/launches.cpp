@@ -67,7 +67,8 @@ void Shell::act(const Act& act) {
                     RunFactInput input;
                     input.kind = RunFactInput::Kind::Settled;
                     input.run = act.run;
-                    input.attempt = core_->run(act.run) == nullptr ? 1 : core_->run(act.run)->attempt;
+                    // The request itself is the new attempt: the old one has settled already.
+                    input.attempt = core_->run(act.run) == nullptr ? 1 : core_->run(act.run)->attempt + 1;
                     input.outcome = flows::Outcome::Failed;
                     input.reason = "it could not be tried again: " + status.error().message;
                     const auto now = ports_.clock.now();
