@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include <weir/base/crash_point.hpp>
 #include <weir/base/digest.hpp>
 #include <weir/base/sync.hpp>
 #include <weir/events/wire_codec.hpp>
@@ -200,10 +201,12 @@ Status EmbeddedBus::commit(const std::vector<Request*>& batch) {
                 return added.error();
             }
     }
+    crash_point("bus_before_commit");
     if (auto committed = store_.commit(); !committed.ok()) {
         store_.roll_back();
         return committed.error();
     }
+    crash_point("bus_after_commit");
     ends_.with([&](Ends& e) {
         e.head = position;
         e.time = time;
