@@ -61,6 +61,8 @@ std::string differ(const OpenTrigger& a, const OpenTrigger& b) {
         .field("version", differ(a.version, b.version), std::string())
         .field("state", a.state, b.state)
         .field("state_reason", a.state_reason, b.state_reason)
+        .field("failed_in_hour", a.failed_in_hour, b.failed_in_hour)
+        .field("fired_in_minute", a.fired_in_minute, b.fired_in_minute)
         .text();
 }
 

@@ -61,8 +61,8 @@ Snapshot rich_snapshot(const Snapshot& empty) {
     expected.streams[0].position = Position(1003);
     expected.streams[0].time = at(3);
     expected.streams[0].digest = sha256("three");
-    expected.triggers = {{batch.trigger_versions[2], TriggerState::Active, ""},
-                         {batch.trigger_versions[1], TriggerState::Paused, "a while"}};
+    expected.triggers = {{batch.trigger_versions[2], TriggerState::Active, "", 0, 2},
+                         {batch.trigger_versions[1], TriggerState::Paused, "a while", 1, 0}};
     expected.flows = {batch.flow_versions[1], batch.flow_versions[2]};
     expected.held = {{batch.held_entered[3]}, {batch.held_entered[2]}};
     expected.held_events = {{seq(2), at(2), batch.inputs[1].body}, {seq(3), at(3), batch.inputs[2].body}};
@@ -331,6 +331,44 @@ TEST_CASE("a deleted trigger and a deleted flow leave the snapshot, their name i
         REQUIRE(snapshot.flows.size() == 1);
         CHECK(snapshot.flows[0].from == seq(4));
         CHECK(reader.trigger_versions("ads", "a").value()[0].no == TriggerNo(2)); // deleted last
+    }
+}
+
+TEST_CASE("a snapshot counts the firings of its minute and the failures of its hour") {
+    for (const auto& kind : kinds()) {
+        INFO(kind.name);
+        const auto harness = kind.make();
+        const Ready ready(*harness);
+        constexpr std::int64_t minute = 60'000'000'000;
+        std::vector<InputRow> inputs;
+        for (std::int64_t n = 1; n <= 6; ++n)
+            inputs.push_back(arrival(n, std::to_string(n)));
+        const std::int64_t minutes[] = {58, 59, 60, 60, 61, 61};
+        auto batch = batch_of(inputs);
+        batch.trigger_versions = {trigger(1, "a", 1, 1), trigger(2, "b", 1, 1)};
+        for (std::size_t i = 0; i < 6; ++i) {
+            batch.inputs[i].time = at(minutes[i] * minute);
+            for (const std::int64_t of : {1, 2}) {
+                const auto no = static_cast<std::int64_t>(batch.decisions.size()) + 1;
+                batch.decisions.push_back(decision(no, static_cast<std::int64_t>(i) + 1, of));
+                batch.decisions.back().time = at(minutes[i] * minute);
+                if (of == 2) batch.decisions.back().verdict = Verdict::Failed;
+            }
+        }
+        batch.log_time = at(61 * minute);
+        REQUIRE(problem(harness->ledger().commit(batch, ready.epoch)) == "");
+        auto triggers = harness->ledger().snapshot().value().triggers;
+        REQUIRE(triggers.size() == 2);
+        CHECK(triggers[0].fired_in_minute == 2);
+        CHECK(triggers[0].failed_in_hour == 0);
+        CHECK(triggers[1].fired_in_minute == 0);
+        CHECK(triggers[1].failed_in_hour == 4);
+        auto later = batch_of({}, 6);
+        later.log_time = at(62 * minute);
+        REQUIRE(problem(harness->ledger().commit(later, ready.epoch)) == "");
+        triggers = harness->ledger().snapshot().value().triggers;
+        CHECK(triggers[0].fired_in_minute == 0);
+        CHECK(triggers[1].failed_in_hour == 4);
     }
 }
 

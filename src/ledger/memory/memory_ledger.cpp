@@ -432,13 +432,16 @@ Result<Snapshot> Impl::snapshot() {
         out.triggers.push_back({*state_.newest_version(head.no), head.state, head.state_reason});
     }
     constexpr std::int64_t minute = 60'000'000'000, hour = 60 * minute;
-    for (const auto& decision : state_.decisions)
+    const auto now = to_ns(out.log_time);
+    for (auto it = state_.decisions.rbegin(); it != state_.decisions.rend(); ++it) {
+        const auto at = to_ns(it->time);
+        if (at / hour != now / hour) break;
         for (auto& open : out.triggers) {
-            if (open.version.no != decision.trigger) continue;
-            const auto at = to_ns(decision.time), now = to_ns(out.log_time);
-            if (decision.verdict == Verdict::Failed && at / hour == now / hour) ++open.failed_in_hour;
-            if (decision.verdict == Verdict::Fired && at / minute == now / minute) ++open.fired_in_minute;
+            if (open.version.no != it->trigger) continue;
+            if (it->verdict == Verdict::Failed) ++open.failed_in_hour;
+            if (it->verdict == Verdict::Fired && at / minute == now / minute) ++open.fired_in_minute;
         }
+    }
     std::sort(out.triggers.begin(), out.triggers.end(),
               [](const auto& a, const auto& b) { return a.version.no < b.version.no; });
     for (const auto& row : state_.flow_versions)

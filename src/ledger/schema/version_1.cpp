@@ -75,6 +75,7 @@ CREATE TABLE decision(
 CREATE INDEX decision_seq ON decision(seq);
 CREATE INDEX decision_trig ON decision(trig);
 CREATE INDEX decision_id ON decision(id_hi);
+CREATE INDEX decision_failed ON decision(dec) WHERE verdict = 2;
 CREATE TABLE included(
   dec INTEGER NOT NULL, n INTEGER NOT NULL, seq INTEGER NOT NULL, leaf INTEGER NOT NULL,
   PRIMARY KEY(dec, n)) STRICT, WITHOUT ROWID;

@@ -26,7 +26,10 @@ Result<FileState> examine(Connection& connection, int version_known);
 /// sync that failed the kernel may show bytes that are on no disk; a process that begins anew would take them
 /// for committed and never sync them, and after a loss of power the rest of the log would be cut off behind
 /// them.
-Status secure_log(const std::string& path, const std::string& vfs);
+/// Returns the size of the log in bytes.
+Result<std::int64_t> secure_log(const std::string& path, const std::string& vfs);
+/// A log found at the start that is bigger than this is written back at once, so that starts stay quick.
+inline constexpr std::int64_t log_bytes_kept = 256 << 10;
 
 /// `denied` if the file can only be read.
 Status refuse_read_only(Connection& connection);

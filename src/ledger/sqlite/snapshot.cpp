@@ -1,7 +1,7 @@
 #include "sqlite/snapshot.hpp"
 
 #include <algorithm>
-#include <map>
+#include <unordered_map>
 
 #include "sqlite/meta.hpp"
 #include "sqlite/rows.hpp"
@@ -79,24 +79,27 @@ Status Reading::triggers(Snapshot& out) {
     return {};
 }
 
-/// What the breakers and the cap on failures count: the newest decisions, back to the hour of the log's time.
+/// What the breakers and the cap on failures count: firings back to the minute of the log's time, failures
+/// back to its hour (by an index over failures alone: they are few).
 Status Reading::recent_decisions(Snapshot& out) {
     constexpr std::int64_t minute = 60'000'000'000, hour = 60 * minute;
     const auto now = to_ns(out.log_time);
-    std::map<std::int64_t, OpenTrigger*> triggers;
+    std::unordered_map<std::int64_t, OpenTrigger*> triggers;
     for (auto& open : out.triggers)
         triggers[open.version.no.value] = &open;
-    WEIR_ASSIGN(query, connection_.prepare("SELECT trig, verdict, time FROM decision ORDER BY dec DESC"));
-    for (;;) {
-        WEIR_ASSIGN(found, query.step());
-        if (!found || query.integer(2) / hour != now / hour) return {};
-        const auto trigger = triggers.find(query.integer(0));
-        if (trigger == triggers.end()) continue;
-        const auto verdict = static_cast<Verdict>(query.integer(1));
-        if (verdict == Verdict::Failed) ++trigger->second->failed_in_hour;
-        if (verdict == Verdict::Fired && query.integer(2) / minute == now / minute)
-            ++trigger->second->fired_in_minute;
-    }
+    const auto count = [&](const char* sql, std::int64_t unit, int OpenTrigger::*counter) -> Status {
+        WEIR_ASSIGN(query, connection_.prepare(sql));
+        while (true) {
+            WEIR_ASSIGN(found, query.step());
+            if (!found || query.integer(1) / unit != now / unit) return {};
+            const auto trigger = triggers.find(query.integer(0));
+            if (trigger != triggers.end() && query.integer(2) != 0) ++(trigger->second->*counter);
+        }
+    };
+    WEIR_TRY(count("SELECT trig, time, verdict = 0 FROM decision ORDER BY dec DESC", minute,
+                   &OpenTrigger::fired_in_minute));
+    return count("SELECT trig, time, 1 FROM decision WHERE verdict = 2 ORDER BY dec DESC", hour,
+                 &OpenTrigger::failed_in_hour);
 }
 
 Status Reading::flows(Snapshot& out) {

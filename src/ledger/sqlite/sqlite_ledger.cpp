@@ -159,7 +159,7 @@ Result<std::unique_ptr<SqliteLedger>> open_sqlite_ledger(const SqliteLedgerOptio
         lock = std::move(taken);
         WEIR_TRY(make_private_file(options.path));
     }
-    WEIR_TRY(secure_log(options.path, options.vfs));
+    WEIR_ASSIGN(log_bytes, secure_log(options.path, options.vfs));
     WEIR_ASSIGN(connection,
                 Connection::open({options.path, options.vfs, options.create, false, options.busy_ms}));
     WEIR_TRY(refuse_read_only(*connection));
@@ -168,6 +168,7 @@ Result<std::unique_ptr<SqliteLedger>> open_sqlite_ledger(const SqliteLedgerOptio
     if (state == FileState::Empty && !options.create)
         return not_found(options.path + " is an empty file, not a ledger");
     WEIR_TRY(prepare_for_writing(*connection));
+    if (log_bytes > log_bytes_kept) WEIR_TRY(connection->run("PRAGMA wal_checkpoint(TRUNCATE)"));
     const auto place = options.place.empty() && real_files ? place_of(options.path) : options.place;
     WEIR_ASSIGN(version, connection->number("PRAGMA user_version"));
     if (version < migrations.back().to) {

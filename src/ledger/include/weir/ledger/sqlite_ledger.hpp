@@ -38,10 +38,9 @@ enum class Claim {
 /// Owner:  the application.
 /// Thread: as Ledger says; reader(), checkpoint() and moved() from any thread.
 /// Errors: as there. After `unavailable` from commit() everything can be called again.
-/// Limits: names (types, sources, teams, leaves) are interned for ever; filters for duplicates take at most
-/// 64 MiB;
-///         the write-ahead log is written back by a commit when it passes 128 MiB and nobody called
-///         checkpoint().
+/// Limits: names (types, sources, teams, leaves) are interned for ever; the filters in front of the look-up
+///         for duplicates take at most 64 MiB; a commit writes the write-ahead log back into the file only
+///         when it passes 128 MiB and nobody called checkpoint().
 class SqliteLedger : public Ledger {
   public:
     /// The reading side, valid as long as the ledger.
@@ -57,11 +56,14 @@ class SqliteLedger : public Ledger {
 };
 
 /// Opens a ledger, bringing an older schema up to date in one transaction.
-/// Errors: `unsupported`: a postgres:// address, a newer schema; `not_found`: no file and not `create`, no
-/// folder;
-///         `conflict`: another weir has the folder (its process id is named); `invalid`: a file that is not
-///         ours; `denied`: not writable; `corrupt`: damaged; `unavailable`: disk full, I/O error. Nothing was
-///         changed then.
+/// Errors, after which nothing is changed:
+///   `unsupported`  a postgres:// address, or a newer schema
+///   `not_found`    no folder, or no file and not `create`
+///   `conflict`     another weir has the folder; its process id is named
+///   `invalid`      a file that is not ours
+///   `denied`       it cannot be written
+///   `corrupt`      it is damaged
+///   `unavailable`  disk full, I/O error
 Result<std::unique_ptr<SqliteLedger>> open_sqlite_ledger(const SqliteLedgerOptions& options);
 
 } // namespace weir::ledger
