@@ -14,8 +14,8 @@ namespace weir::test {
 inline triggers::Trigger trigger_of(std::string_view text) {
     Problems problems;
     auto triggers = triggers::read_triggers(text, "t", problems, "home");
-    for (const auto& problem : problems)
-        FAIL(problem.to_string());
+    INFO((problems.empty() ? std::string() : problems.front().to_string()));
+    REQUIRE(problems.empty());
     REQUIRE(triggers.size() == 1);
     return triggers[0];
 }
@@ -23,8 +23,8 @@ inline triggers::Trigger trigger_of(std::string_view text) {
 inline std::shared_ptr<const triggers::CompiledTrigger> compiled_of(std::string_view text) {
     Problems problems;
     auto compiled = triggers::compile(trigger_of(text), problems);
-    for (const auto& problem : problems)
-        FAIL(problem.to_string());
+    INFO((problems.empty() ? std::string() : problems.front().to_string()));
+    REQUIRE(problems.empty());
     REQUIRE(compiled != nullptr);
     return compiled;
 }

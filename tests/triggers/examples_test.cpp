@@ -25,8 +25,8 @@ TEST_CASE("every example is read, compiled, and reads back from its canonical te
             CHECK(compile(trigger, problems) != nullptr);
             CHECK(test::trigger_of(trigger.canonical_json).hash == trigger.hash);
         }
-        for (const auto& problem : problems)
-            FAIL_CHECK(problem.to_string());
+        INFO((problems.empty() ? std::string() : problems.front().to_string()));
+        CHECK(problems.empty());
     }
     CHECK(count >= 7);
 }
