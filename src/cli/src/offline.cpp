@@ -115,7 +115,9 @@ Result<int> next_slots(const Environment& environment, const ScheduleOptions& op
     for (int i = 0; i < options.count; ++i) {
         const auto slot = schedule.next(at);
         if (!slot) {
-            note("no further slot within 30 years, or before 2038, where the time zone data ends");
+            note(
+                "no further slot within 30 years (where clocks are moved: before 2038, where the zone data "
+                "ends)");
             break;
         }
         at = *slot;
