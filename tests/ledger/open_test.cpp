@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include <support/catch.hpp>
 #include <support/fault_vfs.hpp>
 
@@ -213,6 +215,27 @@ TEST_CASE("the place of a ledger is its machine and folder") {
     CHECK_FALSE((*open_at(folder.path("a/../a/ledger.db")))->moved());
     std::filesystem::rename(folder.path("a"), folder.path("b"));
     CHECK((*open_at(folder.path("b/ledger.db")))->moved());
+}
+
+TEST_CASE("the log that a killed weir left is taken over, whatever its length") {
+    const TemporaryFolder folder;
+    const auto path = folder.path("ledger.db");
+    {
+        const auto ledger = open_at(path, true, "here");
+        REQUIRE(ledger.ok());
+        // As many commits as it takes: SQLite's own VFS writes at most 131,071 bytes at a time.
+        const auto log = folder.path("ledger.db-wal");
+        for (int i = 0; i < 10'000 && std::filesystem::file_size(log) < 600 * 1024; ++i)
+            REQUIRE((*ledger)->take_epoch().ok());
+        REQUIRE(std::filesystem::file_size(log) > 512 * 1024);
+        // What SIGKILL leaves: the files as they are now.
+        std::filesystem::create_directory(folder.path("left"));
+        for (const auto* file : {"ledger.db", "ledger.db-wal"})
+            std::filesystem::copy_file(folder.path(file), folder.path(std::string("left/") + file));
+    }
+    const auto after = open_at(folder.path("left/ledger.db"), false, "here");
+    INFO((after.ok() ? "" : after.error().message));
+    CHECK(after.ok());
 }
 
 namespace {

@@ -65,11 +65,13 @@ trigger: plain
 team: t
 when: {event: load.plain}
 launch: {flow: quick}
+limits: {firings_per_minute: 1000000}
 ---
 trigger: chained
 team: t
 when: {finish: quick}
 launch: {flow: after}
+limits: {firings_per_minute: 1000000}
 ---
 trigger: tasks
 team: t
@@ -316,7 +318,8 @@ def check_events(weir, producer, verdict):
     for run in runs:
         runs_of.setdefault(run["decision"], []).append(run)
     for decision in fired:
-        for event in decision["events"]:
+        # A slot is no recorded event: its cause names it.
+        for event in decision["events"] or [{"id": decision["cause"]}]:
             fired_by.setdefault((decision["trigger"], event["id"]), []).append(decision)
 
     def firings(trigger, event):
@@ -476,6 +479,7 @@ def main():
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--keep", action="store_true", help="keep the data folder")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # weir ends with this program
     seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
     print(f"seed {seed}", flush=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="weir-kill-loop-"))
