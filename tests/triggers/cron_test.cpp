@@ -228,8 +228,10 @@ TEST_CASE("a schedule is what stepping minute by minute finds, around the days w
         const bool near = random.chance(60); // more often at the hours where something happens
         const auto hours = near ? random.pick({"0", "1", "2", "3", "1,2", "2-3", "0,2,23"})
                                 : random_field(random, 0, 23, 40);
-        const auto cron = random_field(random, 0, 59, 25) + " " + hours + " " +
-                          random_field(random, 1, 31, 70) + " * " + random_field(random, 0, 6, 70);
+        const auto minutes = random_field(random, 0, 59, 25);
+        const auto days = random_field(random, 1, 31, 70);
+        const auto weekdays = random_field(random, 0, 6, 70);
+        const auto cron = minutes + " " + hours + " " + days + " * " + weekdays;
         const auto s = schedule(cron, span.zone);
         std::vector<Instant> forward, backward;
         for (auto slot = s.next(at(span.from)); slot && *slot <= at(span.until); slot = s.next(*slot))
