@@ -19,7 +19,7 @@ import time
 
 TARGET = "tests/sim/sim-test"
 SECONDS_MAX = 1800
-FAILED_LINE = ("REQUIRE(", "CHECK(", "terminate called", "due to a fatal error", "broken invariant")
+FAILED_LINE = ("REQUIRE(", "CHECK(", "terminate called", "broken invariant")
 
 
 def run(words, folder, timeout=None, **environment):
@@ -74,8 +74,10 @@ class Workshop:
 
 def reason(output):
     """The failed check; if it looks at failures of a world, the first of these."""
-    lines = [line.strip() for line in output.splitlines()]
+    lines = [line.strip() for line in output.splitlines() if line.strip(" =-.")]
     for number, line in enumerate(lines):
+        if line.startswith("due to "):  # an exception or a signal: the next line says which
+            return " ".join(lines[number : number + 2])
         if line.startswith("with message"):
             told = [text.strip('" ') for text in lines[number + 1 : number + 4] if text and "WEIR_" not in text]
             if told:
