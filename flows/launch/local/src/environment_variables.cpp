@@ -53,6 +53,9 @@ std::map<std::string, std::string> base_entries() {
     for (const std::string_view pattern : passed)
         pass(entries, pattern);
     entries.try_emplace("PATH", default_path);
+    // These would send packages elsewhere than into the environment being made.
+    for (const char* name : {"PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV"})
+        entries.erase(name);
     return entries;
 }
 
