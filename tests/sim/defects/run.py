@@ -73,16 +73,17 @@ class Workshop:
 
 
 def reason(output):
-    """The failed check; if it looks at failures of a world, the first of these."""
+    """The failed check, and the first thing that was told about it."""
     lines = [line.strip() for line in output.splitlines() if line.strip(" =-.")]
+    check = next((line for line in lines if any(word in line for word in FAILED_LINE)), lines[-1] if lines else "")
     for number, line in enumerate(lines):
         if line.startswith("due to "):  # an exception or a signal: the next line says which
             return " ".join(lines[number : number + 2])
         if line.startswith("with message"):
-            told = [text.strip('" ') for text in lines[number + 1 : number + 4] if text and "WEIR_" not in text]
-            if told:
-                return told[0]
-    return next((line for line in lines if any(word in line for word in FAILED_LINE)), lines[-1] if lines else "")
+            told = [text.strip('" ') for text in lines[number + 1 : number + 4]]
+            told = [text for text in told if not text.startswith(("WEIR_", "test cases:", "assertions:"))]
+            return ": ".join([check, *told[:1]])
+    return check
 
 
 def plant(workshop, patch):
