@@ -114,6 +114,8 @@ void Core::Step::update_trigger(Trigger& trigger, const TriggerApply& apply, con
 }
 
 void Core::Step::keep_held(Trigger& trigger, const triggers::CompiledTrigger& next) {
+    // What died under the old version stays dead, however long the new one's `within` is.
+    if (trigger.join) write_left(trigger, trigger.join->sweep(input.time), {});
     const auto& before = trigger.compiled->trigger().when;
     const auto& after = next.trigger().when;
     const auto carried = triggers::carried_leaves(before, after);
