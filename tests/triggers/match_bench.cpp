@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,7 @@ using namespace weir::triggers;
 
 namespace {
 
-Trigger trigger_of(const nlohmann::json& rule) {
+std::optional<Trigger> trigger_of(const nlohmann::json& rule) {
     Trigger trigger;
     trigger.name = "rule-" + std::to_string(rule.at("id").get<int>());
     trigger.team = "bench";
@@ -59,6 +60,37 @@ long peak_kib() {
     return usage.ru_maxrss;
 }
 
+std::vector<nlohmann::json> read_lines(const char* path) {
+    std::vector<nlohmann::json> lines;
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);)
+        lines.push_back(nlohmann::json::parse(line));
+    return lines;
+}
+
+std::vector<events::Event> read_events(const char* path) {
+    std::vector<events::Event> events;
+    for (const auto& json : read_lines(path)) {
+        events::Event event;
+        event.id = json.at("id");
+        event.type = json.at("type");
+        event.source = json.at("source");
+        event.data = json.at("data").dump();
+        event.data_kind = events::DataKind::Json;
+        events.push_back(std::move(event));
+    }
+    return events;
+}
+
+/// As `apply` does: read, checked, then kept. Nothing if the document is refused.
+std::optional<Trigger> applied(const nlohmann::json& rule) {
+    Problems problems;
+    auto read = read_triggers(document_of(rule), "rule", problems);
+    if (!read.empty() && compile(read.front(), problems) != nullptr) return std::move(read.front());
+    std::fprintf(stderr, "%s\n", problems.front().to_string().c_str());
+    return std::nullopt;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -68,38 +100,15 @@ int main(int argc, char** argv) {
     }
     const int rounds = argc > 3 ? std::atoi(argv[3]) : 5;
     const bool documents = argc > 4 && std::string(argv[4]) == "--document";
-    std::vector<nlohmann::json> rules;
-    std::ifstream rules_file(argv[1]);
-    for (std::string line; std::getline(rules_file, line);)
-        rules.push_back(nlohmann::json::parse(line));
-    std::vector<events::Event> events;
-    std::ifstream events_file(argv[2]);
-    for (std::string line; std::getline(events_file, line);) {
-        const auto json = nlohmann::json::parse(line);
-        events::Event event;
-        event.id = json.at("id");
-        event.type = json.at("type");
-        event.source = json.at("source");
-        event.data = json.at("data").dump();
-        event.data_kind = events::DataKind::Json;
-        events.push_back(std::move(event));
-    }
-
+    const auto rules = read_lines(argv[1]);
+    const auto events = read_events(argv[2]);
     Matcher matcher;
     const auto kib_before = peak_kib();
     const auto adding = cpu_seconds();
     for (const auto& rule : rules) {
-        auto trigger = trigger_of(rule);
-        if (documents) {
-            Problems problems;
-            auto read = read_triggers(document_of(rule), "rule", problems);
-            if (read.empty() || compile(read.front(), problems) == nullptr) {
-                std::fprintf(stderr, "%s\n", problems.front().to_string().c_str());
-                return 1;
-            }
-            trigger = std::move(read.front());
-        }
-        matcher.add(rule.at("id").get<std::int64_t>(), CompiledTrigger::stored(std::move(trigger)));
+        auto trigger = documents ? applied(rule) : trigger_of(rule);
+        if (!trigger) return 1;
+        matcher.add(rule.at("id").get<std::int64_t>(), CompiledTrigger::stored(*std::move(trigger)));
     }
     const auto add_seconds = cpu_seconds() - adding;
     const auto kib_added = peak_kib() - kib_before;
