@@ -238,6 +238,14 @@ TEST_CASE("why: a held event says what it waits for and until when") {
         CHECK(f.ask("a").verdict == "failed");
         CHECK(f.ask("a").reason == "parameters_failed");
     }
+}
+
+TEST_CASE("why: what ends a held event without a firing, and what does not help it") {
+    Fixture f(join);
+    const auto a = f.story.event("data.ready", "a", R"({"table":"orders","date":"d1"})");
+    f.story.hold(f.no, 0, "orders", "\"d1\"", a);
+    f.story.commit();
+
     SECTION("an update or a deletion ends it") {
         const auto out = f.story.idle();
         f.story.leave(f.no, 0, a, out, "updated");

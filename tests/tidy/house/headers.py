@@ -35,6 +35,20 @@ def nearest(header, sources):
     return max(sources, key=shared, default=None)
 
 
+def room(root, path):
+    """The library a file belongs to: the first two parts of its path (`src/engine`, `tests/sim`)."""
+    return pathlib.PurePath(os.path.relpath(path, root)).parts[:2]
+
+
+def with_room_includes(arguments, header, known, root):
+    """The neighbour's flags and the include folders of its whole library: one folder may hold several targets."""
+    words = list(arguments)
+    for source, (others, _) in known.items():
+        if room(root, source) == room(root, header):
+            words += [word for word in others if word.startswith("-I") and word not in words]
+    return words
+
+
 def stamp_is_fresh(stamp, command):
     """True if the last compilation went well with this command and nothing it read is newer."""
     if not stamp.exists():
@@ -81,7 +95,9 @@ def check(tree, build):
             if neighbour is None:
                 findings.append(f"{path}:1: nothing is compiled beside it")
                 continue
-            jobs[path] = pool.submit(compile_alone, header, *known[neighbour], scratch)
+            arguments, directory = known[neighbour]
+            arguments = with_room_includes(arguments, header, known, str(tree.root))
+            jobs[path] = pool.submit(compile_alone, header, arguments, directory, scratch)
     for path, job in jobs.items():
         if job.result():
             findings.append(f"{path}:1: does not compile alone:\n{job.result()}")
