@@ -39,6 +39,12 @@ double rounded(double value) {
 
 } // namespace
 
+double CpuWatch::now() {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
 Report spread(std::vector<double> values, const std::string& unit) {
     Report out;
     if (values.empty()) return out;

@@ -59,6 +59,17 @@ class Stopwatch {
     SteadyInstant start_;
 };
 
+/// Seconds of processor time of this thread: tells of the work whatever else the machine does.
+class CpuWatch {
+  public:
+    CpuWatch() : start_(now()) {}
+    [[nodiscard]] double seconds() const { return now() - start_; }
+
+  private:
+    static double now();
+    double start_;
+};
+
 /// median, p95, p99, max of `values` under the names of `unit`: {"p50_us": ...}. Sorts them.
 Report spread(std::vector<double> values, const std::string& unit);
 double median(std::vector<double> values);

@@ -73,3 +73,17 @@ TEST_CASE("tables fit the terminal and keep their widths") {
     narrow.add({"1", "z", "y"});
     CHECK(narrow.render(20, false) == "1   z            y\n");
 }
+
+TEST_CASE("columns are left out when a terminal is too narrow for all") {
+    const std::string id(20, 'i');
+    const auto rendered = [&](std::size_t width) {
+        Table table({{"ID"}, {"A", false, 1}, {"B", true, 2}});
+        table.add({id, "aaaaaaaaaa", "bbbbbbbbbbbbbbb"});
+        return table.render(width, false);
+    };
+    CHECK(rendered(60) == id + "  aaaaaaaaaa  bbbbbbbbbbbbbbb\n");
+    CHECK(rendered(46) == id + "  aaaaaaaaaa  bbbbbbbbbbb…\n");
+    CHECK(rendered(40) == id + "  aaaaaaaaaa\n");
+    CHECK(rendered(30) == id + "\n");
+    CHECK(rendered(10) == "iiiiiiiii…\n");
+}

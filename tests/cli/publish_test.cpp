@@ -128,3 +128,9 @@ TEST_CASE("a refusal of the server ends a file with how far it came") {
     CHECK(outcome.code == 1);
     CHECK(holds(outcome.err, "no; 0 events were accepted before that"));
 }
+
+TEST_CASE("without a server nothing is waited for") {
+    const auto outcome = invoke({"publish", "x", "--server", "http://127.0.0.1:1"});
+    CHECK(outcome.code == 1);
+    CHECK(holds(outcome.err, "is `weir dev` running?"));
+}

@@ -192,6 +192,12 @@ TEST_CASE("a handler that throws is 500, and the server goes on") {
     CHECK(holds(wire.hear("}\n"), "500 "));
     wire.say(get("/next"));
     CHECK(holds(wire.hear("GET /next 0"), "200 OK"));
+    auto broken = echo_handler();
+    broken.admit = [](const Request&) -> Admission { throw std::runtime_error("on purpose"); };
+    const auto other = serve(broken);
+    const Wire second(other->port());
+    second.say(get("/x"));
+    CHECK(holds(second.hear("}\n"), "500 "));
 }
 
 TEST_CASE("a large answer arrives whole") {

@@ -115,7 +115,9 @@ Result<int> run_flow(const Environment& environment, const RunOptions& options) 
                       R"(,"parameters":)" + parameters + R"(,"request_id":)" + json_string(request_id) +
                       R"(,"reason":)" + json_string(options.reason) + "}";
     auto reply = client->post("/v1/runs", body);
-    for (int again = 0; again < 3 && !reply.ok() && reply.error().kind == ErrorKind::Unavailable; ++again) {
+    for (int again = 0;
+         again < 3 && client->connected() && !reply.ok() && reply.error().kind == ErrorKind::Unavailable;
+         ++again) {
         if (environment.interrupt.wait(std::chrono::seconds(1))) break;
         reply = client->post("/v1/runs", body);
     }

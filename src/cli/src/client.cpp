@@ -64,6 +64,7 @@ struct Client::Impl {
     std::string base;
     CURL* curl;
     std::vector<std::string> problems;
+    bool connected = false;
 };
 
 Error Client::Impl::transport_error(CURLcode code) const {
@@ -129,6 +130,10 @@ Result<Reply> Client::remove(std::string_view path, const Parameters& parameters
     return request("DELETE", path, parameters, std::nullopt, {});
 }
 
+bool Client::connected() const {
+    return impl_->connected;
+}
+
 const std::vector<std::string>& Client::problems() const {
     return impl_->problems;
 }
@@ -170,6 +175,7 @@ Result<Reply> Client::request(const char* method, std::string_view path, const P
     }
     const auto code = curl_easy_perform(curl);
     curl_slist_free_all(headers);
+    impl_->connected = code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST;
     if (code != CURLE_OK) return impl_->transport_error(code);
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);

@@ -43,6 +43,9 @@ class Client {
     /// The `problems` list of the newest problem, file:line:column lines.
     [[nodiscard]] const std::vector<std::string>& problems() const;
 
+    /// False if the newest request did not even reach a server.
+    [[nodiscard]] bool connected() const;
+
   private:
     struct Impl;
     explicit Client(std::unique_ptr<Impl> impl);

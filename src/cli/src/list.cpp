@@ -28,13 +28,13 @@ struct View {
     bool by_seq = false; ///< rows never change: watching asks for what came after
 };
 
-Column plain(std::string title, std::string name, bool shrinks = false) {
-    return {{std::move(title), shrinks},
+Column plain(std::string title, std::string name, bool shrinks = false, int drops = 0) {
+    return {{std::move(title), shrinks, drops},
             [name = std::move(name)](const Json& item) { return cell(item, name); }};
 }
 
-Column when(std::string title, std::string name) {
-    return {{std::move(title), false},
+Column when(std::string title, std::string name, int drops = 0) {
+    return {{std::move(title), false, drops},
             [name = std::move(name)](const Json& item) { return time_cell(item, name); }};
 }
 
@@ -84,10 +84,10 @@ View view_of(const std::string& what) {
         return {{plain("RUN", "run"),
                  full_name("FLOW", "flow_team", "flow"),
                  {{"STATE", false}, run_state},
-                 plain("TRIGGER", "trigger", true),
+                 plain("TRIGGER", "trigger", true, 2),
                  when("CREATED", "created_at"),
-                 when("FINISHED", "finished_at"),
-                 plain("REASON", "reason", true)},
+                 when("FINISHED", "finished_at", 3),
+                 plain("REASON", "reason", true, 1)},
                 {"run"},
                 false};
     }
@@ -122,7 +122,7 @@ View view_of(const std::string& what) {
     }
     if (what == "decisions") {
         return {{when("AT", "at"), full_name("TRIGGER", "team", "trigger"), plain("VERDICT", "verdict"),
-                 plain("REASON", "reason"), plain("RUN", "run"), plain("DETAIL", "detail", true)},
+                 plain("REASON", "reason"), plain("RUN", "run", false, 1), plain("DETAIL", "detail", true)},
                 {"decision"},
                 true};
     }

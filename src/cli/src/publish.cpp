@@ -18,13 +18,16 @@ constexpr std::size_t batch_events_max = 1000;
 constexpr std::size_t batch_bytes_max = 4 * 1024 * 1024;
 constexpr int tries_max = 10;
 
-/// Sends one batch. Every event has its id by now, so trying again cannot double anything.
-Status send(const Environment& environment, Client& client, const std::vector<events::Event>& batch) {
+/// Sends one batch. Every event has its id by now, so trying again cannot double anything. A server that was
+/// there before (`known`) may be starting again; one that never answered is not waited for.
+Status send(const Environment& environment, Client& client, const std::vector<events::Event>& batch,
+            bool known) {
     const auto body = events::encode_json_batch(batch);
     for (int tried = 1;; ++tried) {
         auto reply = client.post("/v1/events", body, "application/cloudevents-batch+json");
         if (reply.ok()) return {};
-        const bool again = tried < tries_max && reply.error().kind == ErrorKind::Unavailable;
+        known = known || client.connected();
+        const bool again = known && tried < tries_max && reply.error().kind == ErrorKind::Unavailable;
         if (!again) return reply.error();
         if (environment.interrupt.wait(std::chrono::seconds(1)))
             return Error(ErrorKind::Cancelled, "stopped");
@@ -100,7 +103,8 @@ Result<int> publish_lines(const Environment& environment, Client& client, const 
         // What comes down a pipe is passed on as soon as no more of it is there.
         const bool waiting = from_input && input_buffer.in_avail() <= 0;
         if (!batch.empty() && (ended || full || waiting)) {
-            if (auto sent = send(environment, client, batch); !sent.ok()) return told(sent.error());
+            if (auto sent = send(environment, client, batch, accepted > 0); !sent.ok())
+                return told(sent.error());
             accepted += batch.size();
             batch.clear();
             batch_bytes = 0;
@@ -121,7 +125,7 @@ Result<int> publish(const Environment& environment, const PublishOptions& option
     WEIR_ASSIGN(client, Client::open(environment));
     if (!options.file.empty()) return publish_lines(environment, *client, options);
     WEIR_ASSIGN(event, single_event(options, to_hex(sha256(random_bytes(32))).substr(0, 32)));
-    WEIR_TRY(send(environment, *client, {event}));
+    WEIR_TRY(send(environment, *client, {event}, false));
     if (options.json) {
         print(R"({"accepted":1,"source":)" + json_string(event.source) + R"(,"id":)" + json_string(event.id) +
               "}\n");

@@ -9,6 +9,7 @@ namespace weir::cli {
 struct ColumnStyle {
     std::string title;
     bool shrinks = false; ///< gives way when the terminal is narrow
+    int drops = 0;        ///< left out when that is not enough, higher ones first; 0: never
 };
 
 /// Rows for a person: columns aligned, two spaces between them, the last one not padded.
@@ -25,10 +26,14 @@ class Table {
 
   private:
     void fit(std::size_t width);
+    bool shrink();
+    bool drop();
+    [[nodiscard]] std::size_t total() const;
 
     std::vector<ColumnStyle> columns_;
     std::vector<std::vector<std::string>> rows_;
     std::vector<std::size_t> widths_;
+    std::vector<bool> dropped_;
 };
 
 /// Code points of a UTF-8 text.

@@ -39,7 +39,10 @@ std::size_t Graph::add(ArtifactStart row, int hops, bool& fresh) {
 
 void Graph::connect(std::size_t from, std::size_t to, std::string role) {
     if (from == none || to == none) return;
-    if (!connected_.emplace(from, to, role).second) return;
+    const auto pair = static_cast<std::uint64_t>(from) << 32 | static_cast<std::uint64_t>(to);
+    const auto [begin, end] = connected_.equal_range(pair);
+    if (std::any_of(begin, end, [&](const auto& known) { return edges_[known.second].role == role; })) return;
+    connected_.emplace(pair, edges_.size());
     edges_.push_back({from, to, std::move(role)});
 }
 

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <set>
+#include <deque>
 #include <string>
-#include <tuple>
 #include <unordered_map>
 #include <variant>
 #include <vector>
@@ -44,7 +43,7 @@ class Graph {
     void connect(std::size_t from, std::size_t to, std::string role);
     void note_truncated() { truncated_ = true; }
 
-    [[nodiscard]] const std::vector<Found>& nodes() const { return nodes_; }
+    [[nodiscard]] const std::deque<Found>& nodes() const { return nodes_; }
     [[nodiscard]] const std::vector<LineageEdge>& edges() const { return edges_; }
     [[nodiscard]] bool truncated() const { return truncated_; }
     [[nodiscard]] bool full() const { return nodes_.size() >= nodes_max_; }
@@ -59,9 +58,9 @@ class Graph {
     std::size_t add_to(Map& index, const Key& key, Row row, int hops, bool& fresh);
 
     std::size_t nodes_max_;
-    std::vector<Found> nodes_;
+    std::deque<Found> nodes_; ///< rows are large: they stay where they are
     std::vector<LineageEdge> edges_;
-    std::set<std::tuple<std::size_t, std::size_t, std::string>> connected_;
+    std::unordered_multimap<std::uint64_t, std::size_t> connected_; ///< from and to -> index of the edge
     Index events_, decisions_, runs_;
     std::unordered_map<std::string, std::size_t> artifacts_;
     bool truncated_ = false;

@@ -128,7 +128,7 @@ Result<std::int64_t> first_seq_at(Connection& connection, Instant time);
 /// seq.
 Result<std::int64_t> first_run_at(Connection& connection, std::int64_t seq);
 Result<std::int64_t> first_decision_at(Connection& connection, std::int64_t seq);
-/// Inputs that may have this event id (to be verified), newest first.
+/// Inputs that may have this event id (to be verified), newest first, at most 10,000.
 Result<std::vector<std::int64_t>> inputs_of_id(Connection& connection, std::string_view seen_key,
                                                std::string_view id);
 

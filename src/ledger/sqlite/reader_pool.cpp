@@ -106,13 +106,15 @@ Result<std::int64_t> first_decision_at(Connection& connection, std::int64_t seq)
 
 Result<std::vector<std::int64_t>> inputs_of_id(Connection& connection, std::string_view seen_key,
                                                std::string_view id) {
+    // A publisher that gives every event the same id must not make a listing endless.
+    constexpr std::size_t candidates_max = 10'000;
     std::vector<std::int64_t> seqs;
     IdentityHash hash(seen_key);
     const auto bits = hash.id_bits(id);
     WEIR_ASSIGN(newest, connection.number("SELECT coalesce(max(k), 0) >> 43 FROM seen"));
     WEIR_ASSIGN(oldest, connection.number("SELECT coalesce(min(k), 0) >> 43 FROM seen"));
     WEIR_ASSIGN(query, connection.prepare("SELECT seq FROM seen WHERE k >= ? AND k < ?"));
-    for (auto day = newest; day >= oldest; --day) {
+    for (auto day = newest; day >= oldest && seqs.size() < candidates_max; --day) {
         const auto first = IdentityHash::key(day, bits);
         const auto begin = seqs.size();
         query.bind(first).bind(first + (std::int64_t{1} << 15));
@@ -121,6 +123,7 @@ Result<std::vector<std::int64_t>> inputs_of_id(Connection& connection, std::stri
         seqs.insert(seqs.end(), found.begin(), found.end());
         std::sort(seqs.begin() + static_cast<std::ptrdiff_t>(begin), seqs.end(), std::greater<>());
     }
+    if (seqs.size() > candidates_max) seqs.resize(candidates_max);
     return seqs;
 }
 

@@ -30,12 +30,24 @@ std::chrono::steady_clock::duration steady(Duration d) {
     return std::chrono::duration_cast<std::chrono::steady_clock::duration>(d);
 }
 
+Response thrown(const Request& request, const std::exception& failure) {
+    log::error("a request handler threw", {{"target", request.target}, {"what", failure.what()}});
+    return problem(500, "internal", "weir failed to answer this request; the log says more");
+}
+
 Response guarded(const Handler& handler, const Request& request) {
     try {
         return handler.handle(request);
     } catch (const std::exception& failure) {
-        log::error("a request handler threw", {{"target", request.target}, {"what", failure.what()}});
-        return problem(500, "internal", "weir failed to answer this request; the log says more");
+        return thrown(request, failure);
+    }
+}
+
+Admission guarded_admit(const Handler& handler, const Request& head) {
+    try {
+        return handler.admit(head);
+    } catch (const std::exception& failure) {
+        return {0, thrown(head, failure)};
     }
 }
 
@@ -110,7 +122,7 @@ void Session::on_header(Failure failure) {
     if (failure) return on_read_failure(failure);
     const auto request = head();
     is_head_ = request.method == "HEAD";
-    auto admission = context_.handler.admit(request);
+    auto admission = guarded_admit(context_.handler, request);
     body_bytes_max_ = admission.body_bytes_max;
     const auto length = parser_->content_length();
     if (admission.refusal) {
