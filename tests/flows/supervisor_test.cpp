@@ -161,10 +161,29 @@ TEST_CASE("a task's end is the end of what it started, daemons included", "[supe
                               "while ! [ -e up ]; do sleep 0.01; done; exit 0"))
                 .ok());
     CHECK(next(*supervisor).exit_code == 0);
-    // The daemon is no member of the group: it is killed with it but waited for apart.
+    CHECK(marked("MARK=" + folder.path().string()) == 0);
+}
+
+TEST_CASE("a daemon's children end with the task, while another task goes on", "[supervisor]") {
+    test::Folder folder;
+    auto supervisor = Supervisor::start();
+    REQUIRE(supervisor.ok());
+    test::Folder other;
+    REQUIRE(supervisor->spawn(shell(other, 2, "sleep 1000")).ok());
+    // Each generation is adopted only when the one before it is dead.
+    REQUIRE(
+        supervisor
+            ->spawn(shell(folder, 1,
+                          "setsid sh -c 'sh -c \"sh -c \\\"touch up; sleep 1000; true\\\"; true\"; true' & "
+                          "while ! [ -e up ]; do sleep 0.01; done; exit 0"))
+            .ok());
+    CHECK(next(*supervisor).id == 1);
     for (int i = 0; i < 500 && marked("MARK=" + folder.path().string()) != 0; ++i)
         ::poll(nullptr, 0, 10);
     CHECK(marked("MARK=" + folder.path().string()) == 0);
+    CHECK(marked("MARK=" + other.path().string()) > 0);
+    REQUIRE(supervisor->stop(2, Duration::zero()).ok());
+    CHECK(next(*supervisor).id == 2);
 }
 
 TEST_CASE("nothing outlives a killed weir, and its lock comes free only then", "[supervisor]") {

@@ -1,5 +1,6 @@
 #include "processes.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -23,13 +24,19 @@ std::string read_proc(const std::string& path) {
     return text;
 }
 
-pid_t parent_of(pid_t pid) {
+/// "state ppid ..." of /proc/PID/stat; empty if there is no such process.
+std::string stat_from_state(pid_t pid) {
     const std::string stat = read_proc("/proc/" + std::to_string(pid) + "/stat");
     // pid (name) state ppid: the name may hold anything, so count from its last bracket.
     const std::size_t bracket = stat.rfind(')');
-    if (bracket == std::string::npos || bracket + 4 >= stat.size()) return -1;
+    if (bracket == std::string::npos || bracket + 4 >= stat.size()) return {};
+    return stat.substr(bracket + 2);
+}
+
+pid_t parent_of(pid_t pid) {
+    const std::string stat = stat_from_state(pid);
     pid_t parent = -1;
-    std::from_chars(stat.data() + bracket + 4, stat.data() + stat.size(), parent);
+    if (!stat.empty()) std::from_chars(stat.data() + 2, stat.data() + stat.size(), parent);
     return parent;
 }
 
@@ -71,15 +78,20 @@ std::vector<pid_t> own_children() {
     return pids;
 }
 
-bool environment_holds(pid_t pid, const std::string& entry) {
+EnvironmentValue environment_value(pid_t pid, std::string_view name) {
     const std::string environment = read_proc("/proc/" + std::to_string(pid) + "/environ");
     for (std::size_t at = 0; at < environment.size();) {
-        std::size_t end = environment.find('\0', at);
-        if (end == std::string::npos) end = environment.size();
-        if (environment.compare(at, end - at, entry) == 0) return true;
+        const std::size_t end = std::min(environment.find('\0', at), environment.size());
+        const auto entry = std::string_view(environment).substr(at, end - at);
+        if (entry.size() > name.size() && entry.substr(0, name.size()) == name && entry[name.size()] == '=')
+            return {true, std::string(entry.substr(name.size() + 1))};
         at = end + 1;
     }
-    return false;
+    return {!environment.empty(), std::nullopt};
+}
+
+bool sleeps(pid_t pid) {
+    return stat_from_state(pid).starts_with('S');
 }
 
 } // namespace weir::flows::local

@@ -182,17 +182,22 @@ Result<std::vector<ProcessEnd>> Supervisor::receive() {
 }
 
 std::size_t kill_marked(const std::string& mark) {
+    const auto equals = mark.find('=');
+    const std::string name = mark.substr(0, equals);
+    const std::string value = equals == std::string::npos ? "" : mark.substr(equals + 1);
     std::size_t killed = 0;
-    // A killed process may have started others just before; a few rounds see the last of them.
-    for (int round = 0; round < 50; ++round) {
+    // A killed process may have started others just before, and one that becomes another program shows no
+    // environment for a moment: two rounds in a row must find none.
+    int clean = 0;
+    for (int round = 0; round < 50 && clean < 2; ++round) {
         bool found = false;
         for (const pid_t pid : all_processes()) {
-            if (pid == ::getpid() || !environment_holds(pid, mark)) continue;
+            if (pid == ::getpid() || environment_value(pid, name).value != value) continue;
             found = true;
             if (::kill(pid, SIGKILL) == 0) ++killed;
             ::waitpid(pid, nullptr, WNOHANG);
         }
-        if (!found) break;
+        clean = found ? 0 : clean + 1;
         ::poll(nullptr, 0, 10);
     }
     return killed;

@@ -4,9 +4,11 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +36,9 @@ namespace {
 constexpr std::size_t processes_max = 4'096;
 /// How long a killed process group may take to vanish before its end is reported all the same.
 constexpr auto vanish_max = std::chrono::seconds(5);
+/// How long an end waits for an adopted process that shows no environment and does not sleep: it may be about
+/// to become another program, or to die and leave its children.
+constexpr auto clear_max = std::chrono::seconds(1);
 
 struct Task {
     SpawnRequest request;
@@ -47,6 +52,7 @@ struct Task {
     // Set once the process itself has ended and the rest of its group is being waited for.
     std::optional<int> wait_status;
     SteadyInstant ended_at{};
+    bool haunted = false; ///< an adopted process of it was still there when last looked
 };
 
 class Server {
@@ -75,6 +81,7 @@ class Server {
     std::string output_;
     std::vector<int> held_;
     std::map<std::uint64_t, Task> tasks_;
+    bool strays_unclear_ = false;
     SystemClock clock_;
 };
 
@@ -259,45 +266,56 @@ void Server::append_log(Task& task, std::string_view bytes) {
 }
 
 void Server::reap() {
+    bool ended = false;
     for (;;) {
         int status = 0;
         const pid_t pid = ::waitpid(-1, &status, WNOHANG);
         if (pid < 0 && errno == EINTR) continue;
-        if (pid <= 0) return;
+        if (pid <= 0) break;
+        ended = true;
         for (auto& [id, task] : tasks_) {
             if (task.pid != pid || task.wait_status) continue;
             task.wait_status = status;
             task.ended_at = clock_.steady_now();
             ::kill(-pid, SIGKILL);
-            kill_strays();
         }
     }
+    // The children of whatever ended are this process's own by now.
+    if (ended) kill_strays();
 }
 
 /// Adopted children belong to a task by the token in their environment. One whose task has ended has no
 /// business any more; one without a token (it cleaned its environment) is killed when no task runs.
 void Server::kill_strays() {
     bool running = false;
-    for (const auto& [id, task] : tasks_)
-        running = running || !task.wait_status;
-    const std::string prefix = "WEIR_TASK_TOKEN=" + std::to_string(::getpid()) + ".";
+    std::set<pid_t> tasks_own;
+    for (auto& [id, task] : tasks_) {
+        task.haunted = false;
+        if (task.wait_status) continue;
+        running = true;
+        tasks_own.insert(task.pid);
+    }
+    strays_unclear_ = false;
+    const std::string prefix = std::to_string(::getpid()) + ".";
     for (const pid_t pid : own_children()) {
-        bool wanted = running;
-        for (const auto& [id, task] : tasks_) {
-            if (task.pid == pid && !task.wait_status) {
-                wanted = true;
-                break;
-            }
-            if (task.wait_status && environment_holds(pid, prefix + std::to_string(id))) {
-                wanted = false;
-                break;
-            }
+        if (tasks_own.contains(pid)) continue;
+        const auto token = environment_value(pid, "WEIR_TASK_TOKEN");
+        if (token.value && token.value->starts_with(prefix)) {
+            const auto it = tasks_.find(std::strtoull(token.value->c_str() + prefix.size(), nullptr, 10));
+            if (it != tasks_.end() && !it->second.wait_status) continue;
+            if (it != tasks_.end()) it->second.haunted = true;
+            ::kill(pid, SIGKILL);
+            continue;
         }
-        if (!wanted) ::kill(pid, SIGKILL);
+        strays_unclear_ = strays_unclear_ || (!token.readable && !sleeps(pid));
+        if (!running) ::kill(pid, SIGKILL);
     }
 }
 
 void Server::settle_ended() {
+    const auto ended = [](const auto& entry) { return entry.second.wait_status.has_value(); };
+    if (std::none_of(tasks_.begin(), tasks_.end(), ended)) return;
+    kill_strays();
     const SteadyInstant now = clock_.steady_now();
     for (auto it = tasks_.begin(); it != tasks_.end();) {
         Task& task = it->second;
@@ -305,12 +323,12 @@ void Server::settle_ended() {
             ++it;
             continue;
         }
-        if (::kill(-task.pid, 0) == 0 && now - task.ended_at < vanish_max) {
-            kill_strays();
+        const Duration past = now - task.ended_at;
+        const bool there = ::kill(-task.pid, 0) == 0 || task.haunted;
+        if ((there && past < vanish_max) || (strays_unclear_ && past < clear_max)) {
             ++it;
             continue;
         }
-        kill_strays();
         pump(task, 1024 * 1024);
         if (task.output >= 0) ::close(task.output);
         if (task.log >= 0) ::close(task.log);
