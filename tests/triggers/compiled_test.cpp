@@ -67,14 +67,20 @@ TEST_CASE("an event as a CEL value") {
     CHECK(&view.value() == &view.value());
 }
 
+namespace {
+
+std::string miss_of(const CompiledTrigger& compiled, const events::Event& event) {
+    EventView view(event);
+    const auto text = compiled.pattern_miss(0, view);
+    CHECK(text.empty() == compiled.pattern_meets(0, view));
+    return text;
+}
+
+} // namespace
+
 TEST_CASE("patterns: globs on type, source and subject; flow, team and outcome of a settlement") {
     const auto compiled = compiled_of(with_when("{event: 'data.*', source: '/lake/*', subject: orders}"));
-    const auto miss = [&](const events::Event& event) {
-        EventView view(event);
-        const auto text = compiled->pattern_miss(0, view);
-        CHECK(text.empty() == compiled->pattern_meets(0, view));
-        return text;
-    };
+    const auto miss = [&](const events::Event& event) { return miss_of(*compiled, event); };
     CHECK(miss(event_of("data.ready", "{}", "orders", "/lake/x")).empty());
     CHECK(miss(event_of("file", "{}", "orders", "/lake/x")) == "type is \"file\", expected data.*");
     CHECK(miss(event_of("data.", "{}", "orders", "/sea/x")) == "source is \"/sea/x\", expected /lake/*");
@@ -83,7 +89,7 @@ TEST_CASE("patterns: globs on type, source and subject; flow, team and outcome o
     const auto finish = compiled_of(with_when("{finish: 'train*', outcome: [failed, lost]}"));
     const auto settled = [&](const std::string& json) {
         const auto event = event_of(std::string(finish_type), json);
-        EventView view(event);
+        EventView view(event, Origin::Settled);
         return finish->pattern_miss(0, view);
     };
     CHECK(settled(R"({"flow":"train-2","team":"home","outcome":"lost"})").empty());
@@ -93,6 +99,12 @@ TEST_CASE("patterns: globs on type, source and subject; flow, team and outcome o
     CHECK(settled(R"({"flow":"train","team":"home","outcome":"succeeded"})") ==
           "outcome is \"succeeded\", expected failed or lost");
     CHECK(settled("[1]") == "team is \"\", expected home");
+    // Anybody can send an event of that type: it tells of no run of ours.
+    const auto forged =
+        event_of(std::string(finish_type), R"({"flow":"train-2","team":"home","outcome":"lost"})", "s", "/x");
+    CHECK(miss_of(*finish, forged) ==
+          "it came from outside (source \"/x\"), and `finish` waits for runs of "
+          "this weir; `event: weir.run.finished` would see it");
 
     const auto schedule = compiled_of(with_when("{schedule: '0 6 * * *'}"));
     const auto slot = slot_event("home", "t", "schedule", *parse_rfc3339("2026-01-01T06:00:00Z"), {});
@@ -121,7 +133,7 @@ TEST_CASE("where: true, false, error; and why") {
         with_when("{all: {built: {finish: f, where: 'run.id == \"r1\" && built.data.flow == run.flow'}}}"));
     const auto settled =
         event_of(std::string(finish_type), R"({"run":"r1","flow":"f","team":"home","outcome":"succeeded"})");
-    EventView settled_view(settled);
+    EventView settled_view(settled, Origin::Settled);
     CHECK(*finish->where(0, settled_view));
 }
 

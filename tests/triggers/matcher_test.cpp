@@ -20,8 +20,8 @@ std::string told(const Matcher::Match& match) {
     return out;
 }
 
-std::string match(Matcher& matcher, const events::Event& event) {
-    EventView view(event);
+std::string match(Matcher& matcher, const events::Event& event, Origin origin = Origin::Arrived) {
+    EventView view(event, origin);
     return told(matcher.match(view));
 }
 
@@ -196,8 +196,10 @@ TEST_CASE("the matcher finds what trying every leaf finds, on random triggers an
                 model.remove(id);
             } else {
                 const auto event = random_event(random);
+                const bool settled = event.type == finish_type && random.chance(80);
+                const auto origin = settled ? Origin::Settled : Origin::Arrived;
                 INFO("seed " << seed << " step " << step << " " << event.type << " " << event.data);
-                REQUIRE(match(matcher, event) == told(model.match(event)));
+                REQUIRE(match(matcher, event, origin) == told(model.match(event, origin)));
             }
         }
     }

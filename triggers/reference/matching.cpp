@@ -13,11 +13,11 @@ void Matching::remove(std::int64_t trigger) {
     std::erase_if(triggers_, [&](const auto& entry) { return entry.first == trigger; });
 }
 
-Matcher::Match Matching::match(const events::Event& event) const {
+Matcher::Match Matching::match(const events::Event& event, Origin origin) const {
     Matcher::Match match;
     for (const auto& [id, compiled] : triggers_)
         for (int leaf = 0; leaf < compiled->leaf_count(); ++leaf) {
-            EventView view(event);
+            EventView view(event, origin);
             if (!compiled->pattern_meets(leaf, view)) continue;
             match.pattern_met = true;
             const auto where = compiled->where(leaf, view);

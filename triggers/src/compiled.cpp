@@ -243,7 +243,7 @@ bool CompiledTrigger::pattern_meets(int leaf, EventView& event) const {
         return glob_match(p->type, e.type) && (p->source.empty() || glob_match(p->source, e.source)) &&
                (p->subject.empty() || glob_match(p->subject, e.subject));
     const auto* p = std::get_if<FinishPattern>(&pattern);
-    if (p == nullptr || e.type != finish_type) return false;
+    if (p == nullptr || event.origin() != Origin::Settled || e.type != finish_type) return false;
     const auto& data = event.data();
     return text_member(data, "team") == p->team && glob_match(p->flow, text_member(data, "flow")) &&
            std::binary_search(p->outcomes.begin(), p->outcomes.end(), text_member(data, "outcome"));
@@ -262,6 +262,10 @@ std::string CompiledTrigger::pattern_miss(int leaf, EventView& event) const {
     const auto* p = std::get_if<FinishPattern>(&pattern);
     if (p == nullptr) return "it waits for slots of the schedule " + std::get<SchedulePattern>(pattern).cron;
     if (e.type != finish_type) return expected_miss("type", e.type, finish_type);
+    if (event.origin() != Origin::Settled)
+        return "it came from outside (source \"" + e.source +
+               "\"), and `finish` waits for runs of this weir; `event: " + std::string(finish_type) +
+               "` would see it";
     const auto team = text_member(event.data(), "team"), flow = text_member(event.data(), "flow");
     if (team != p->team) return expected_miss("team", team, p->team);
     if (!glob_match(p->flow, flow)) return expected_miss("flow", flow, p->flow);

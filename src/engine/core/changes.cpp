@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include <weir/triggers/cron.hpp>
 
@@ -93,8 +94,8 @@ void Core::Step::update_trigger(Trigger& trigger, const TriggerApply& apply, con
     } else {
         keep_held(trigger, *apply.compiled);
     }
+    const auto before = std::exchange(trigger.compiled, apply.compiled);
     ++trigger.version;
-    trigger.compiled = apply.compiled;
     core.matcher_.add(trigger.no.value, apply.compiled);
     ledger::TriggerVersionRow row;
     row.no = trigger.no;
@@ -109,7 +110,7 @@ void Core::Step::update_trigger(Trigger& trigger, const TriggerApply& apply, con
     row.from = seq;
     row.principal = principal;
     batch.trigger_versions.push_back(std::move(row));
-    set_slots(trigger);
+    set_slots(trigger, before ? &before->trigger().when : nullptr);
     release(trigger); // overlap may have become less strict
 }
 

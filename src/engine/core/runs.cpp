@@ -203,7 +203,7 @@ void Core::Step::settle(ledger::RunRow& run, const RunFactInput& fact) {
     core.runs_.erase(run.no);
 
     if (trigger != core.triggers_.end()) release(trigger->second);
-    triggers::EventView view(event);
+    triggers::EventView view(event, triggers::Origin::Settled);
     Completing completing{view, std::move(wire), std::move(cause), depth};
     match(completing);
 }

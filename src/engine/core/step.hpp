@@ -99,7 +99,9 @@ struct Core::Step {
     // timers.cpp
     void timer(const TimerInput& timer);
     void slot(Trigger& trigger, const ledger::TimerSetRow& timer);
-    void set_slots(Trigger& trigger);
+    /// Sets the timers of a new version's schedules; those that `before` (nothing: a new trigger) has too
+    /// stay.
+    void set_slots(Trigger& trigger, const triggers::When* before);
     void set_timer(ledger::TimerSetRow timer);
     void end_timer(const TimerName& name, std::string why);
 

@@ -1,3 +1,5 @@
+#include <set>
+
 #include <weir/events/wire_codec.hpp>
 #include <weir/triggers/cron.hpp>
 
@@ -22,17 +24,40 @@ void Core::Step::end_timer(const TimerName& name, std::string why) {
     core.timers_.erase(found);
 }
 
-void Core::Step::set_slots(Trigger& trigger) {
+namespace {
+
+bool same_schedule(const triggers::When& a, const triggers::When& b, const std::string& leaf) {
+    const auto of = [&leaf](const triggers::When& when) -> const triggers::SchedulePattern* {
+        for (const auto& candidate : when.leaves)
+            if (candidate.name == leaf) return std::get_if<triggers::SchedulePattern>(&candidate.pattern);
+        return nullptr;
+    };
+    const auto *one = of(a), *other = of(b);
+    return one != nullptr && other != nullptr && *one == *other;
+}
+
+} // namespace
+
+void Core::Step::set_slots(Trigger& trigger, const triggers::When* before) {
     const auto& document = trigger.compiled->trigger();
     std::vector<TimerName> gone;
-    for (const auto& [name, row] : core.timers_)
-        if (std::get<0>(name) == trigger.no && std::get<1>(name) == ledger::TimerKind::Slot)
-            gone.push_back(name);
+    std::set<std::string> kept;
+    for (auto timer = core.timers_.lower_bound({trigger.no, ledger::TimerKind{}, ""});
+         timer != core.timers_.end() && std::get<0>(timer->first) == trigger.no; ++timer) {
+        if (std::get<1>(timer->first) != ledger::TimerKind::Slot) continue;
+        const auto& leaf = std::get<2>(timer->first);
+        // A slot that is due at this very instant is still to come: an update of anything else must not lose
+        // it.
+        if (before != nullptr && same_schedule(*before, document.when, leaf))
+            kept.insert(leaf);
+        else
+            gone.push_back(timer->first);
+    }
     for (const auto& name : gone)
         end_timer(name, "replaced");
     for (const auto& leaf : document.when.leaves) {
         const auto* pattern = std::get_if<triggers::SchedulePattern>(&leaf.pattern);
-        if (pattern == nullptr) continue;
+        if (pattern == nullptr || kept.contains(leaf.name)) continue;
         const auto schedule = triggers::Schedule::parse(pattern->cron, pattern->timezone);
         if (!schedule.ok()) continue; // checked when applied; a zone may have left the machine since
         const auto due = schedule->next(input.time);

@@ -3,6 +3,8 @@
 #include <condition_variable>
 #include <mutex>
 
+#include <weir/base/text.hpp>
+
 #include "apply.hpp"
 
 namespace weir::engine {
@@ -136,6 +138,12 @@ Status EngineService::retry_run(const RunId& run, const Actor& actor) {
 
 Status EngineService::publish(std::span<const events::Event> events) {
     if (closed_) return Error(ErrorKind::Cancelled, closing);
+    const auto own = "/weir/" + ports_.shell.instance() + "/";
+    for (const auto& event : events)
+        if (event.source.starts_with(own))
+            return invalid("attribute \"source\": " + own +
+                           "... is the source of weir's own events, found \"" + printable(event.source, 200) +
+                           "\"; publish under a source of your own");
     const auto positions = ports_.bus.publish("", events);
     if (!positions.ok()) return positions.error();
     return {};

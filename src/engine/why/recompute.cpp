@@ -87,7 +87,7 @@ class Asked {
     void ask(int leaf) {
         const auto& asked = document(leaf);
         const bool by_header = !std::holds_alternative<triggers::FinishPattern>(asked.pattern);
-        if (!retained_ && !by_header && question_.event.type == triggers::finish_type) {
+        if (!retained_ && !by_header && question_.event.kind == ledger::InputKind::Settlement) {
             unknown_ = true;
             return;
         }
@@ -230,7 +230,8 @@ Result<WhyVerdict> recompute(const Question& question) {
     WEIR_ASSIGN(event, event_of(question.event));
     const bool retained = event.has_value();
     const auto asked = retained ? std::move(*event) : header_of(question.event);
-    EventView view(asked);
+    EventView view(asked, question.event.kind == ledger::InputKind::Settlement ? triggers::Origin::Settled
+                                                                               : triggers::Origin::Arrived);
     const auto compiled = CompiledTrigger::stored(std::move(trigger));
     return Asked(question, *compiled, view, retained).answer();
 }

@@ -31,7 +31,7 @@ bool ReferenceEngine::pattern_meets(const triggers::Trigger& trigger, const trig
                part(pattern->source, event.source) && part(pattern->subject, event.subject);
     }
     if (const auto* pattern = std::get_if<triggers::FinishPattern>(&leaf.pattern)) {
-        if (event.type != "weir.run.finished") return false;
+        if (row.arrival || event.type != "weir.run.finished") return false;
         const auto data = reference_data(event);
         const auto outcome = reference_text(data, "outcome");
         return reference_glob(pattern->flow, reference_text(data, "flow")) &&

@@ -169,6 +169,7 @@ std::string Trace::document() {
         "{all: {x: {event: b.y}, f: {finish: sink, outcome: [succeeded], keep: true}}, key: 'event.data.k'}",
         "{finish: sink, outcome: [failed, skipped], where: 'run.attempt < 3'}",
         "{finish: 's*'}",
+        "{event: 'weir.run.*', where: 'event.data.outcome == \"failed\"'}",
         "{schedule: '*/7 * * * *', timezone: UTC}",
         "{schedule: '5,40 3-20 * * MON-FRI', timezone: Europe/Zurich}",
         "{all: {s: {schedule: '*/11 * * * *', timezone: UTC}, x: {event: a.x}}, within: 8m}",

@@ -24,13 +24,19 @@ cel::Value event_value(const events::Event& event);
 events::Event slot_event(std::string_view team, std::string_view trigger, std::string_view leaf, Instant slot,
                          std::optional<Instant> previous_slot);
 
+/// Where an event comes from. Only what weir itself settled tells of the end of a run: an event of that type
+/// that came from outside is an event like any other, whoever sent it.
+enum class Origin { Arrived, Settled };
+
 /// An event as matching sees it: data is parsed once, when first asked for. Thread: one at a time.
 class EventView {
   public:
     /// The event must outlive the view and all values taken from it.
-    explicit EventView(const events::Event& event) : event_(&event) {}
+    explicit EventView(const events::Event& event, Origin origin = Origin::Arrived)
+        : event_(&event), origin_(origin) {}
 
     [[nodiscard]] const events::Event& event() const { return *event_; }
+    [[nodiscard]] Origin origin() const { return origin_; }
     /// event_value(), made once.
     const cel::Value& value();
     /// `data` alone, parsed once.
@@ -43,6 +49,7 @@ class EventView {
 
   private:
     const events::Event* event_;
+    Origin origin_;
     std::optional<cel::Value> data_, value_, run_, slot_;
 };
 

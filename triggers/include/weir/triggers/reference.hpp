@@ -23,7 +23,7 @@ class Matching {
   public:
     void add(std::int64_t trigger, std::shared_ptr<const CompiledTrigger> compiled);
     void remove(std::int64_t trigger);
-    [[nodiscard]] Matcher::Match match(const events::Event& event) const;
+    [[nodiscard]] Matcher::Match match(const events::Event& event, Origin origin) const;
 
   private:
     std::vector<std::pair<std::int64_t, std::shared_ptr<const CompiledTrigger>>> triggers_;
