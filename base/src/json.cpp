@@ -1,5 +1,10 @@
 #include <weir/base/json.hpp>
 
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <vector>
+
 #include <simdjson.h>
 
 namespace weir {
@@ -98,6 +103,57 @@ std::size_t fault_at(const simdjson::padded_string& text) {
     return offset < 0 ? std::string_view::npos : static_cast<std::size_t>(offset);
 }
 
+/// Whether an integer is one that 64 bits do not hold.
+bool is_wide_integer(std::string_view token) {
+    constexpr std::size_t digits_of_64_bits = 19;
+    if (token.size() < digits_of_64_bits || token.find_first_of(".eE") != std::string_view::npos)
+        return false;
+    const auto read = [&](auto number) {
+        const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), number);
+        return end == token.data() + token.size() && error == std::errc::result_out_of_range;
+    };
+    return token.front() == '-' ? read(std::int64_t{}) : read(std::uint64_t{});
+}
+
+/// with_wide_integers(), and where in the result something was put in.
+std::string widened(std::string_view text, std::vector<std::size_t>& places) {
+    std::string out;
+    std::size_t copied = 0;
+    for (std::size_t i = 0; i < text.size();) {
+        const char c = text[i];
+        if (c == '"') {
+            for (++i; i < text.size() && text[i] != '"'; ++i)
+                if (text[i] == '\\') ++i;
+            ++i;
+        } else if (c == '-' || (c >= '0' && c <= '9')) {
+            const auto end = std::min(text.find_first_not_of("0123456789.eE+-", i), text.size());
+            if (is_wide_integer(text.substr(i, end - i))) {
+                out.append(text, copied, end - copied);
+                places.push_back(out.size());
+                out += "e0";
+                copied = end;
+            }
+            i = end;
+        } else {
+            ++i;
+        }
+    }
+    if (!places.empty()) out.append(text, copied);
+    return out;
+}
+
+/// "malformed JSON near line 1, column 2: why", of a text that the parser refused.
+Error fault_of(std::string_view text, const simdjson::padded_string& padded,
+               const std::vector<std::size_t>& places, simdjson::error_code error) {
+    std::string message = "malformed JSON";
+    if (auto at = fault_at(padded); at != std::string_view::npos && at <= padded.size()) {
+        at -=
+            2 * static_cast<std::size_t>(std::lower_bound(places.begin(), places.end(), at) - places.begin());
+        message += " near " + place_of(text, at);
+    }
+    return invalid(message + ": " + simdjson::error_message(error));
+}
+
 } // namespace
 
 Status validate_json(std::string_view text, const JsonLimits& limits) {
@@ -118,18 +174,23 @@ Status validate_json(std::string_view text, const JsonLimits& limits) {
         }
         return invalid("invalid UTF-8 at " + place_of(text, good));
     }
-    const simdjson::padded_string padded(text);
     thread_local simdjson::dom::parser parser;
     simdjson::dom::element element;
-    if (const auto error = parser.parse(padded).get(element); error != simdjson::SUCCESS) {
-        std::string message = "malformed JSON";
-        if (const auto at = fault_at(padded); at != std::string_view::npos && at <= text.size())
-            message += " near " + place_of(text, at);
-        message += ": ";
-        message += simdjson::error_message(error);
-        return invalid(std::move(message));
+    simdjson::padded_string padded(text);
+    auto error = parser.parse(padded).get(element);
+    if (error == simdjson::SUCCESS) return {};
+    std::vector<std::size_t> places;
+    if (const auto wide = widened(text, places); !places.empty()) {
+        padded = simdjson::padded_string(wide);
+        error = parser.parse(padded).get(element);
+        if (error == simdjson::SUCCESS) return {};
     }
-    return {};
+    return fault_of(text, padded, places, error);
+}
+
+std::string with_wide_integers(std::string_view text) {
+    std::vector<std::size_t> places;
+    return widened(text, places);
 }
 
 void append_json_string(std::string& out, std::string_view text) {

@@ -6,6 +6,9 @@ using namespace weir;
 
 TEST_CASE("a slip of the pen finds its word, nonsense does not") {
     CHECK(nearest("parametres", {"parameters", "flow", "overlap"}) == "parameters");
+    CHECK(nearest("wehre", {"when", "key", "where"}) == "where");
+    CHECK(nearest("fi", {"if", "of"}) == "if");
+    CHECK(nearest("ca", {"abc"}).empty()); // no place is edited twice
     CHECK(did_you_mean("zzzzzz", {"parameters", "flow"}).empty());
 }
 

@@ -43,6 +43,18 @@ TEST_CASE("JSON numbers are whole by value") {
     CHECK(json("-9223372036854775808").as_int() == INT64_MIN);
     CHECK(json("9223372036854775808").kind() == Kind::Double);
     CHECK(json("1e300").kind() == Kind::Double);
+    CHECK(json("18446744073709551615").as_double() == 18446744073709551615.0);
+    CHECK(json("18446744073709551616").as_double() == 18446744073709551616.0);
+    CHECK(json("123456789012345678901234567890").as_double() == 123456789012345678901234567890.0);
+    CHECK(json("-123456789012345678901234567890").as_double() == -123456789012345678901234567890.0);
+    const auto within =
+        json("{\"s\":\"18446744073709551616\",\"n\":[1,18446744073709551616,-9223372036854775808]}");
+    CHECK(within.find("s")->as_string() == "18446744073709551616");
+    CHECK(within.find("n")->as_list()[0].as_int() == 1);
+    CHECK(within.find("n")->as_list()[1].kind() == Kind::Double);
+    CHECK(within.find("n")->as_list()[2].as_int() == INT64_MIN);
+    CHECK_FALSE(from_json("1" + std::string(400, '0')).ok());
+    CHECK_FALSE(from_json(std::string(200, '[') + "18446744073709551616" + std::string(200, ']')).ok());
 }
 
 TEST_CASE("JSON goes in and out unchanged") {

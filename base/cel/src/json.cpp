@@ -1,3 +1,6 @@
+#include <array>
+#include <functional>
+
 #include <simdjson.h>
 
 #include <weir/base/json.hpp>
@@ -7,6 +10,16 @@
 
 namespace weir::cel {
 namespace {
+
+/// The names of members come again with every event, so the same few are kept and shared.
+Value member_name(std::string_view name) {
+    constexpr std::size_t names = 256, name_bytes_max = 32;
+    if (name.size() > name_bytes_max) return Value::string(name);
+    thread_local std::array<Value, names> kept;
+    auto& known = kept[std::hash<std::string_view>{}(name) % names];
+    if (!known.is_string() || known.as_string() != name) known = Value::string(name);
+    return known;
+}
 
 /// Walks a parsed document. False if it lies deeper than the limit.
 bool convert(simdjson::dom::element element, std::size_t depth_left, Value& out) {
@@ -28,7 +41,7 @@ bool convert(simdjson::dom::element element, std::size_t depth_left, Value& out)
             std::vector<Value::Entry> entries;
             entries.reserve(object.size());
             for (const auto field : object) {
-                auto& entry = entries.emplace_back(Value::string(field.key), Value());
+                auto& entry = entries.emplace_back(member_name(field.key), Value());
                 if (!convert(field.value, depth_left - 1, entry.second)) return false;
             }
             out = Value::map(std::move(entries));
@@ -168,13 +181,16 @@ Status write_key(const Value& value, std::string& out) {
 
 Result<Value> from_json(std::string_view text) {
     const JsonLimits limits;
-    simdjson::dom::element root;
-    Value value;
     if (text.size() <= limits.bytes_max) {
         thread_local simdjson::dom::parser parser;
-        if (parser.parse(text.data(), text.size()).get(root) == simdjson::SUCCESS &&
-            convert(root, limits.depth_max, value))
-            return value;
+        Value value;
+        const auto read = [&](std::string_view from) {
+            simdjson::dom::element root;
+            return parser.parse(from.data(), from.size()).get(root) == simdjson::SUCCESS &&
+                   convert(root, limits.depth_max, value);
+        };
+        if (read(text)) return value;
+        if (const auto wide = with_wide_integers(text); !wide.empty() && read(wide)) return value;
     }
     // The slow way finds the words for what is wrong.
     WEIR_TRY(validate_json(text, limits));

@@ -182,8 +182,8 @@ class Value {
 std::partial_ordering order(const Value& a, const Value& b) noexcept;
 
 /// A JSON text as a value. Numbers that are whole by value and fit a signed 64 bit integer are Int (1.0 and
-/// 1e3 too), all others Double. `invalid` if it is not JSON, `exhausted` past the default limits of
-/// validate_json().
+/// 1e3 too), all others Double, with as many digits as it may have. `invalid` if it is not JSON, `exhausted`
+/// past the default limits of validate_json().
 Result<Value> from_json(std::string_view text);
 
 /// The value as compact JSON. Int without fraction; Double with the shortest digits that read back, a whole
