@@ -54,6 +54,9 @@ class Caller {
     Status cancel(RunId run, const std::string& reason) {
         return wait<Status>([&](auto done) { backend_.launcher->cancel(run, reason, done); });
     }
+    Status retry(RunId run, int attempt) {
+        return wait<Status>([&](auto done) { backend_.launcher->retry(run, attempt, "once more", done); });
+    }
     void watch(RunId run) { backend_.watcher->watch(run); }
     /// The next report of this run that says it has settled.
     flows::RunReport settled(RunId run) {
@@ -228,6 +231,71 @@ inline void deadlines(LauncherSetup& setup) {
     CHECK(caller.launch(request).answer == flows::LaunchAnswer::Accepted);
 }
 
+inline void trying_again(LauncherSetup& setup) {
+    const auto bad = request_of(setup.broken, "a");
+    const auto good = request_of(setup.quick, "b");
+    flows::RunReport second;
+    {
+        Caller caller(setup.open());
+        CHECK(caller.retry(bad.run, 2).error().kind == ErrorKind::NotFound);
+        REQUIRE(caller.launch(bad).answer == flows::LaunchAnswer::Accepted);
+        REQUIRE(caller.launch(good).answer == flows::LaunchAnswer::Accepted);
+        caller.watch(bad.run);
+        caller.watch(good.run);
+        const auto first = caller.settled(bad.run);
+        CHECK(first.attempt == 1);
+        REQUIRE(caller.settled(good.run).outcome == flows::Outcome::Succeeded);
+        CHECK(caller.retry(good.run, 2).error().kind == ErrorKind::Conflict);
+        CHECK(caller.retry(bad.run, 1).error().kind == ErrorKind::Invalid);
+        REQUIRE(caller.retry(bad.run, 2).ok());
+        CHECK(caller.retry(bad.run, 2).ok());
+        caller.watch(bad.run);
+        second = caller.settled(bad.run);
+        CHECK(second.attempt == 2);
+        CHECK(second.outcome == flows::Outcome::Failed);
+        CHECK(second.started_at >= first.finished_at);
+        // An attempt that has ended already is not opened once more either.
+        CHECK(caller.retry(bad.run, 2).ok());
+        // What was refused has changed nothing.
+        caller.watch(good.run);
+        CHECK(caller.settled(good.run).attempt == 1);
+    }
+    Caller again(setup.open());
+    CHECK(again.retry(bad.run, 2).ok());
+    again.watch(bad.run);
+    const auto later = again.settled(bad.run);
+    CHECK(later.attempt == 2);
+    CHECK(later.finished_at == second.finished_at);
+    REQUIRE(again.retry(bad.run, 3).ok());
+    again.watch(bad.run);
+    CHECK(again.settled(bad.run).attempt == 3);
+}
+
+inline void trying_again_after_a_cancel(LauncherSetup& setup) {
+    const auto request = request_of(setup.slow, "a");
+    {
+        Caller caller(setup.open());
+        REQUIRE(caller.launch(request).answer == flows::LaunchAnswer::Accepted);
+        caller.watch(request.run);
+        caller.running(request.run);
+        CHECK(caller.retry(request.run, 2).error().kind == ErrorKind::Conflict);
+        REQUIRE(caller.cancel(request.run, "wait").ok());
+        CHECK(caller.settled(request.run).attempt == 1);
+        REQUIRE(caller.retry(request.run, 2).ok());
+    }
+    // The attempt is under way, for whoever opens the record next as well: the old cancel is not its own.
+    Caller again(setup.open());
+    CHECK(again.retry(request.run, 2).ok());
+    CHECK(again.retry(request.run, 3).error().kind == ErrorKind::Conflict);
+    again.watch(request.run);
+    again.running(request.run);
+    REQUIRE(again.cancel(request.run, "enough").ok());
+    const auto report = again.settled(request.run);
+    CHECK(report.attempt == 2);
+    CHECK(report.outcome == flows::Outcome::Cancelled);
+    CHECK(report.error == "enough");
+}
+
 inline void check_launcher_contract(LauncherSetup& setup) {
     SECTION("accepts, knows again, looks") {
         accepting_and_looking(setup);
@@ -240,6 +308,12 @@ inline void check_launcher_contract(LauncherSetup& setup) {
     }
     SECTION("goes on after it was opened again") {
         going_on_after_reopening(setup);
+    }
+    SECTION("tries again what failed, once for each attempt asked for") {
+        trying_again(setup);
+    }
+    SECTION("tries again what was cancelled") {
+        trying_again_after_a_cancel(setup);
     }
     SECTION("sends nothing after the deadline") {
         deadlines(setup);

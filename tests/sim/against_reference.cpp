@@ -106,6 +106,8 @@ class Feeder {
             model_.resume(row.seq, row.time, names_.at(resumed->name), resumed->replay);
         } else if (const auto* cancel = std::get_if<engine::CancelInput>(&input->what)) {
             model_.cancelled(row.seq, row.time, firing_of(run_numbers_.at(cancel->run)));
+        } else if (const auto* retry = std::get_if<engine::RetryInput>(&input->what)) {
+            model_.reopened(row.seq, row.time, firing_of(retry->run));
         } else {
             model_.passed(row.seq, row.time);
         }

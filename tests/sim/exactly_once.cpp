@@ -30,6 +30,10 @@ void check_runs(World& world, std::vector<std::string>& failures) {
                 (record == records.end() ? " but the backend never had it" : " but the backend has it"));
         if (record != records.end() && record->second.request.arguments_json != run.arguments_json)
             failures.push_back("run " + run.id.to_string() + " was created with other arguments");
+        if (record != records.end() && record->second.attempt != run.attempt)
+            failures.push_back("run " + run.id.to_string() + " is in attempt " + std::to_string(run.attempt) +
+                               " for the ledger and " + std::to_string(record->second.attempt) +
+                               " for the backend");
     }
     for (const auto& [id, record] : records) {
         if (record.creates != 1)

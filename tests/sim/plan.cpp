@@ -102,7 +102,8 @@ Instant pause(Chance& chance, Instant from) {
     return from + seconds(chance.below(400));
 }
 
-void add_edits(Chance& chance, Plan& plan, int triggers, bool single_stream) {
+void add_edits(Chance& chance, Plan& plan, int triggers, bool single_stream,
+               std::uint64_t chance_of_retries) {
     const auto name = [&] {
         return "tr" + std::to_string(chance.below(static_cast<std::uint64_t>(triggers)));
     };
@@ -127,6 +128,14 @@ void add_edits(Chance& chance, Plan& plan, int triggers, bool single_stream) {
                 edit.documents = {trigger(chance, edit.trigger, single_stream)};
         }
         if (single_stream && (edit.kind == Edit::Kind::CancelNewest)) continue;
+        plan.edits.push_back(std::move(edit));
+    }
+    // Of a chance of their own, so that seeds name the same plans as before there were retries.
+    Chance more(chance_of_retries);
+    for (auto retries = single_stream ? 0 : more.below(4); retries > 0; --retries) {
+        Edit edit;
+        edit.at = plan.start + Duration(static_cast<std::int64_t>(more.below(span)));
+        edit.kind = Edit::Kind::RetryNewest;
         plan.edits.push_back(std::move(edit));
     }
     std::stable_sort(plan.edits.begin(), plan.edits.end(),
@@ -158,7 +167,7 @@ Plan make_plan(std::uint64_t seed, const PlanOptions& options) {
         plan.publications.push_back({at, event(chance, i)});
     }
     plan.end = at + seconds(30);
-    if (options.edits) add_edits(chance, plan, triggers, options.single_stream);
+    if (options.edits) add_edits(chance, plan, triggers, options.single_stream, seed * 40503 + 5);
     return plan;
 }
 

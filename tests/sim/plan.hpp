@@ -13,7 +13,16 @@ namespace weir::sim {
 
 /// Something a person does.
 struct Edit {
-    enum class Kind { Apply, Delete, Pause, ResumeReplay, ResumeDrop, Run, CancelNewest } kind = Kind::Apply;
+    enum class Kind {
+        Apply,
+        Delete,
+        Pause,
+        ResumeReplay,
+        ResumeDrop,
+        Run,
+        CancelNewest,
+        RetryNewest
+    } kind = Kind::Apply;
     Instant at;
     std::string trigger;                ///< name within team "t"
     std::vector<std::string> documents; ///< Apply: trigger documents

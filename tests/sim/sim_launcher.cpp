@@ -73,15 +73,23 @@ void SimLauncher::cancel(RunId run, std::string, std::function<void(Status)> don
     done({});
 }
 
-void SimLauncher::retry(RunId run, std::string, std::function<void(Status)> done) {
+void SimLauncher::retry(RunId run, int attempt, std::string, std::function<void(Status)> done) {
     const auto found = records_.find(run);
     if (found == records_.end()) return done(not_found("no such run"));
     auto& record = found->second;
-    if (record.settles_at <= clock_.now()) {
-        ++record.attempt;
-        record.outcome = flows::Outcome::Succeeded;
-        record.settles_at = clock_.now() + std::chrono::seconds(5);
+    if (chance_.happens(faults_.unreachable)) return done(unavailable("the backend is not reachable"));
+    if (record.attempt < attempt) {
+        if (record.settles_at > clock_.now()) return done(conflict("the run has not ended"));
+        if (attempt != record.attempt + 1)
+            faults_seen.push_back("run " + run.to_string() + " was to be tried again as attempt " +
+                                  std::to_string(attempt) + " after " + std::to_string(record.attempt));
+        record.attempt = attempt;
+        // Of the attempt, not of chance, as with the first one.
+        const auto fate = number_of(record.request.arguments_json + std::to_string(attempt));
+        record.outcome = fate % 3 == 0 ? flows::Outcome::Failed : flows::Outcome::Succeeded;
+        record.settles_at = clock_.now() + std::chrono::milliseconds(10 + fate / 8 % 20'000);
     }
+    if (chance_.happens(faults_.lost_reply)) return done(unavailable("the reply was lost"));
     done({});
 }
 

@@ -42,7 +42,7 @@ class SimLauncher final : public flows::Launcher, public flows::RunWatcher {
     void launch(flows::LaunchRequest request, std::function<void(flows::LaunchReply)> done) override;
     void look(RunId run, std::function<void(flows::LookReply)> done) override;
     void cancel(RunId run, std::string reason, std::function<void(Status)> done) override;
-    void retry(RunId run, std::string reason, std::function<void(Status)> done) override;
+    void retry(RunId run, int attempt, std::string reason, std::function<void(Status)> done) override;
     void close() override {}
     void on_report(std::function<void(flows::RunReport)> report) override { report_ = std::move(report); }
     void watch(RunId run) override;

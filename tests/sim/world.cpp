@@ -149,6 +149,17 @@ void World::act(const Edit& edit) {
             if (!runs.empty()) shell_->submit(engine::CancelInput{runs.rbegin()->first, "sim", "plan"}, {});
             return;
         }
+        case Kind::RetryNewest: {
+            ledger::Query newest;
+            newest.limit = 1000;
+            const auto page = storage_->reader().runs(newest);
+            expects(page.ok(), page.ok() ? "" : page.error().message);
+            for (const auto& run : page->rows) {
+                if (run.outcome != flows::Outcome::Failed || launcher_.records().count(run.id) == 0) continue;
+                return shell_->submit(engine::RetryInput{run, "sim", "plan"}, {});
+            }
+            return;
+        }
     }
 }
 

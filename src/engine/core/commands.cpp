@@ -99,6 +99,8 @@ void Core::Step::cancel(const CancelInput& command) {
 void Core::Step::retry(const RetryInput& command) {
     if (core.runs_.count(command.run.no) != 0)
         return refuse(ErrorKind::Conflict, "the run has not ended: nothing to try again");
+    if (command.run.state != ledger::RunState::Settled)
+        return refuse(ErrorKind::Conflict, "the end of the run is just being recorded: ask again");
     if (command.run.outcome != flows::Outcome::Failed && command.run.outcome != flows::Outcome::Cancelled)
         return refuse(ErrorKind::Conflict, "only a failed or cancelled run can be tried again");
     if (command.run.attempt < 1 || command.run.flow_version.empty())
@@ -108,12 +110,14 @@ void Core::Step::retry(const RetryInput& command) {
     audit(command.principal, "retry", "run " + command.run.id.to_string(), command.reason);
     auto& run = core.runs_[command.run.no] = command.run;
     core.run_ids_[run.id] = run.no;
+    // Accepted in an attempt after the first: asked for, not seen to start (see retry_asked()).
     run.state = ledger::RunState::Accepted;
+    ++run.attempt;
     run.outcome.reset();
     run.reason.clear();
     run.cancel_requested = Instant{};
     run.outputs_json = "{}";
-    run.finished_at = Instant{};
+    run.started_at = run.finished_at = Instant{};
     count(run, run.state, +1);
     act(Act::Kind::Retry, run, command.reason);
     write(run);

@@ -57,6 +57,76 @@ std::vector<ApplyInput::Name> names_from(const Json& list) {
     return names;
 }
 
+/// A settled run as a retry needs it: all that is written once, and what a new attempt keeps.
+Json run_body(const ledger::RunRow& run) {
+    Json events = Json::array();
+    for (const auto& event : run.events)
+        events.push_back({event.seq.value, event.source, event.id, event.role});
+    return {{"id", run.id.to_string()},
+            {"decision", run.decision.value},
+            {"decision_id", run.decision_id.to_string()},
+            {"trigger", run.trigger.value},
+            {"trigger_name", run.trigger_name},
+            {"trigger_version", run.trigger_version},
+            {"team", run.team},
+            {"flow_team", run.flow_team},
+            {"flow", run.flow},
+            {"backend", run.backend},
+            {"launch_no", run.launch_no},
+            {"depth", run.depth},
+            {"arguments", run.arguments_json},
+            {"events", std::move(events)},
+            {"principal", run.principal},
+            {"created", to_ns(run.created)},
+            {"created_seq", run.created_seq.value},
+            {"flow_version", run.flow_version},
+            {"sent_epoch", run.sent_epoch.value},
+            {"sent_deadline", to_ns(run.sent_deadline)},
+            {"looks", run.looks},
+            {"attempt", run.attempt},
+            {"outcome", run.outcome ? flows::to_string(*run.outcome) : std::string_view()}};
+}
+
+/// `none` for a word that is no outcome.
+std::optional<flows::Outcome> outcome_from(std::string_view word) {
+    for (const auto outcome : {flows::Outcome::Succeeded, flows::Outcome::Failed, flows::Outcome::Cancelled,
+                               flows::Outcome::Skipped, flows::Outcome::Refused, flows::Outcome::Lost})
+        if (word == flows::to_string(outcome)) return outcome;
+    return std::nullopt;
+}
+
+Result<ledger::RunRow> run_from(const Json& body) {
+    ledger::RunRow run;
+    WEIR_ASSIGN(id, Uuid::parse(body.at("id").get<std::string>()));
+    WEIR_ASSIGN(decision_id, Uuid::parse(body.at("decision_id").get<std::string>()));
+    run.id = RunId{id};
+    run.decision = ledger::DecisionNo(body.at("decision").get<std::int64_t>());
+    run.decision_id = DecisionId{decision_id};
+    run.trigger = ledger::TriggerNo(body.at("trigger").get<std::int64_t>());
+    run.trigger_name = body.at("trigger_name");
+    run.trigger_version = body.at("trigger_version");
+    run.team = body.at("team");
+    run.flow_team = body.at("flow_team");
+    run.flow = body.at("flow");
+    run.backend = body.at("backend");
+    run.launch_no = body.at("launch_no");
+    run.depth = body.at("depth");
+    run.arguments_json = body.at("arguments");
+    for (const auto& event : body.at("events"))
+        run.events.push_back({Seq(event.at(0).get<std::int64_t>()), event.at(1), event.at(2), event.at(3)});
+    run.principal = body.at("principal");
+    run.created = from_ns(body.at("created"));
+    run.created_seq = Seq(body.at("created_seq").get<std::int64_t>());
+    run.state = ledger::RunState::Settled;
+    run.flow_version = body.at("flow_version");
+    run.sent_epoch = ledger::Epoch(body.at("sent_epoch").get<std::int64_t>());
+    run.sent_deadline = from_ns(body.at("sent_deadline"));
+    run.looks = body.at("looks");
+    run.attempt = body.at("attempt");
+    run.outcome = outcome_from(body.at("outcome").get<std::string>());
+    return run;
+}
+
 struct Encode {
     Json operator()(const ArrivalInput&) const { return Json::object(); }
     Json operator()(const TimerInput& i) const {
@@ -109,7 +179,11 @@ struct Encode {
         return {{"kind", "cancel"}, {"run", i.run.value}, {"principal", i.principal}, {"reason", i.reason}};
     }
     Json operator()(const RetryInput& i) const {
-        return {{"kind", "retry"}, {"run", i.run.no.value}, {"principal", i.principal}, {"reason", i.reason}};
+        return {{"kind", "retry"},
+                {"run", i.run.no.value},
+                {"row", run_body(i.run)},
+                {"principal", i.principal},
+                {"reason", i.reason}};
     }
     static Json named(const char* kind, const std::string& team, const std::string& name,
                       const std::string& principal, const std::string& reason) {
@@ -159,7 +233,9 @@ Status decode_body(const Json& body, Input& input) {
         input.what =
             CancelInput{ledger::RunNo(body.at("run").get<std::int64_t>()), text("principal"), text("reason")};
     } else if (kind == "retry") {
+        WEIR_ASSIGN(run, run_from(body.at("row")));
         RetryInput retry;
+        retry.run = std::move(run);
         retry.run.no = ledger::RunNo(body.at("run").get<std::int64_t>());
         retry.principal = text("principal");
         retry.reason = text("reason");
@@ -212,11 +288,8 @@ Result<Input> decode_input(const ledger::InputRow& row) {
             RunFactInput fact;
             fact.kind = RunFactInput::Kind::Settled;
             fact.attempt = line.at("attempt");
-            const std::string outcome = line.at("outcome");
-            for (const auto word :
-                 {flows::Outcome::Succeeded, flows::Outcome::Failed, flows::Outcome::Cancelled,
-                  flows::Outcome::Skipped, flows::Outcome::Refused, flows::Outcome::Lost})
-                if (outcome == flows::to_string(word)) fact.outcome = word;
+            fact.outcome =
+                outcome_from(line.at("outcome").get<std::string>()).value_or(flows::Outcome::Succeeded);
             fact.reason = line.at("reason").is_null() ? "" : line.at("reason").get<std::string>();
             fact.outputs_json = line.at("outputs").dump();
             const auto time = [&](const char* key) {

@@ -127,7 +127,8 @@ void Core::Step::learn(const RunFactInput& fact) {
     }
     const auto moved = move(run.state, step);
     expects(moved.kind != RunMove::Kind::Never, "a fact about a run that its state does not allow");
-    if (moved.kind == RunMove::Kind::Stay || (fact.kind != Kind::Settled && fact.attempt < run.attempt)) {
+    // An attempt before the newest one has settled, or the newest would not be: it is told again, no more.
+    if (moved.kind == RunMove::Kind::Stay || fact.attempt < run.attempt) {
         result.recorded = false;
         return;
     }
@@ -161,7 +162,7 @@ void Core::Step::learn(const RunFactInput& fact) {
 }
 
 void Core::Step::settle(ledger::RunRow& run, const RunFactInput& fact) {
-    const bool opened = run.attempt >= fact.attempt;
+    const bool opened = run.attempt >= fact.attempt && run.state == ledger::RunState::Running;
     run.attempt = fact.attempt;
     run.outcome = fact.outcome;
     run.reason = fact.reason;

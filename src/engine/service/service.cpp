@@ -128,9 +128,17 @@ Status EngineService::cancel_run(const RunId& run, const Actor& actor) {
 
 Status EngineService::retry_run(const RunId& run, const Actor& actor) {
     auto outcome = carry([this, run, actor](const Shell::Done& done) {
+        // Until the first request is durable the ledger shows the run as it was before.
+        if (retried_.count(run) != 0)
+            return done({conflict("the run " + run.to_string() + " is being tried again already"), {}});
         auto row = ports_.reader.run(run);
         if (!row.ok()) return done({row.error(), {}});
-        ports_.shell.submit(RetryInput{*row, actor.principal, actor.reason}, done);
+        retried_.insert(run);
+        ports_.shell.submit(RetryInput{*row, actor.principal, actor.reason},
+                            [this, run, done](Shell::Outcome made) {
+                                retried_.erase(run);
+                                done(std::move(made));
+                            });
     });
     if (!outcome.ok()) return outcome.error();
     return {};

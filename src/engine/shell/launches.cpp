@@ -21,6 +21,7 @@ void Shell::refuse_run(ledger::RunNo run, std::string reason) {
     RunFactInput input;
     input.kind = RunFactInput::Kind::Settled;
     input.run = run;
+    if (const auto* row = core_->run(run); row != nullptr) input.attempt = std::max(row->attempt, 1);
     input.outcome = flows::Outcome::Refused;
     input.reason = std::move(reason);
     const auto now = ports_.clock.now();
@@ -59,25 +60,39 @@ void Shell::act(const Act& act) {
                 });
             });
             break;
-        case Act::Kind::Retry:
-            launcher->retry(act.id, act.reason, [this, alive = alive_, act](const Status& status) {
-                ports_.post([this, alive, act, status] {
-                    if (!*alive) return;
-                    if (status.ok()) return this->act({Act::Kind::Watch, act.run, act.id, act.backend, {}});
-                    RunFactInput input;
-                    input.kind = RunFactInput::Kind::Settled;
-                    input.run = act.run;
-                    // The request itself is the new attempt: the old one has settled already.
-                    input.attempt = core_->run(act.run) == nullptr ? 1 : core_->run(act.run)->attempt + 1;
-                    input.outcome = flows::Outcome::Failed;
-                    input.reason = "it could not be tried again: " + status.error().message;
-                    const auto now = ports_.clock.now();
-                    facts_.emplace(now, Pending{now, std::move(input), {}});
-                });
-            });
-            break;
+        case Act::Kind::Retry: retry(act, *run); break;
         default: break;
     }
+}
+
+void Shell::retry(const Act& act, const ledger::RunRow& run) {
+    if (!retry_asked(run)) return; // it is under way already
+    const auto attempt = run.attempt;
+    crash_point("before_retry");
+    const auto answered = [this, act, attempt](const Status& status) {
+        const auto* now = core_->run(act.run);
+        if (now == nullptr || !retry_asked(*now) || now->attempt != attempt) return;
+        if (status.ok()) return this->act({Act::Kind::Watch, act.run, act.id, act.backend, {}});
+        if (retryable(status.error().kind))
+            return later(config_.retry_min * 10, [this, act] { this->act(act); });
+        RunFactInput input;
+        input.kind = RunFactInput::Kind::Settled;
+        input.run = act.run;
+        // The request itself is the new attempt: the old one has settled already.
+        input.attempt = attempt;
+        input.outcome = flows::Outcome::Failed;
+        input.reason = "it could not be tried again: " + status.error().message;
+        const auto time = ports_.clock.now();
+        input.finished_at = time;
+        facts_.emplace(time, Pending{time, std::move(input), {}});
+    };
+    ports_.backends.at(act.backend)
+        .launcher->retry(act.id, attempt, act.reason, [this, alive = alive_, answered](const Status& status) {
+            crash_point("after_retry");
+            ports_.post([alive, answered, status] {
+                if (*alive) answered(status);
+            });
+        });
 }
 
 void Shell::send(const Act& act, const ledger::RunRow& run) {

@@ -70,6 +70,10 @@ void Shell::resume_runs() {
                 break;
             case ledger::RunState::Accepted:
             case ledger::RunState::Running:
+                if (retry_asked(run)) {
+                    act.kind = Act::Kind::Retry;
+                    act.reason = "asked for before weir restarted";
+                }
                 acts_.push_back(act);
                 if (run.cancel_requested != Instant{}) {
                     act.kind = Act::Kind::Cancel;

@@ -74,6 +74,9 @@ std::string run_state_text(const ledger::RunRow& run) {
                    ", whose answer was lost; weir looks for it and does not send it twice (" +
                    std::to_string(run.looks) + " looks so far)." + cancel;
         case ledger::RunState::Accepted:
+            if (run.attempt > 1)
+                return "is to be tried again: attempt " + std::to_string(run.attempt) +
+                       " was asked for and backend " + run.backend + " has not started it yet." + cancel;
             return "was accepted by backend " + run.backend + " and has not started yet." + cancel;
         case ledger::RunState::Running:
             return "has been running" +
@@ -98,6 +101,7 @@ class RunStory {
         WEIR_TRY(decision());
         WEIR_TRY(events());
         parameters();
+        WEIR_TRY(attempts());
         if (run_.depth > 1)
             row("chain", std::to_string(run_.depth - 1) + (run_.depth == 2 ? " run" : " runs") +
                              " before it; `weir lineage " + run_.id.to_string() + " --up` shows them");
@@ -165,6 +169,19 @@ class RunStory {
             if (!trigger) continue;
             for (const auto& value : values_used(*trigger, ref.role, *event))
                 row("", "    " + value);
+        }
+        return {};
+    }
+
+    /// What became of the attempts before the newest one.
+    Status attempts() {
+        if (run_.attempt < 2) return {};
+        WEIR_ASSIGN(all, reader_.attempts(run_.no));
+        for (const auto& attempt : all) {
+            if (!attempt.settled || attempt.attempt >= run_.attempt || !attempt.outcome) continue;
+            row("attempt " + std::to_string(attempt.attempt),
+                std::string(flows::to_string(*attempt.outcome)) + " at " + at(attempt.finished_at) +
+                    (attempt.error.empty() ? std::string() : ": " + printable(attempt.error, 600)));
         }
         return {};
     }

@@ -59,10 +59,12 @@ class Launcher {
     virtual void look(RunId run, std::function<void(LookReply)> done) = 0;
     /// Asks a run to end. Success means the request was taken; the end itself is reported by the RunWatcher.
     virtual void cancel(RunId run, std::string reason, std::function<void(Status)> done) = 0;
-    /// Opens a new attempt of a run whose newest attempt failed or was cancelled; what finished is kept.
-    /// Success means the request was taken; the attempt is reported by the RunWatcher.
-    virtual void retry(RunId run, std::string reason, std::function<void(Status)> done) {
-        (void)run, (void)reason;
+    /// Opens attempt `attempt` (2 and up, the caller counts) of a run whose newest attempt failed or was
+    /// cancelled; what finished is kept. Success means that this attempt has been opened, durably, now or
+    /// earlier: asked again it opens no second one. The attempt is reported by the RunWatcher. `not_found`:
+    /// no such run here (any more); `conflict`: it has not ended, or succeeded; nothing has changed then.
+    virtual void retry(RunId run, int attempt, std::string reason, std::function<void(Status)> done) {
+        (void)run, (void)attempt, (void)reason;
         done(unsupported("this backend cannot try a run again"));
     }
     virtual void close() = 0;

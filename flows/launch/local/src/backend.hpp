@@ -26,6 +26,7 @@ class Backend final : public LocalBackend {
     void launch(LaunchRequest request, std::function<void(LaunchReply)> done) override;
     void look(RunId run, std::function<void(LookReply)> done) override;
     void cancel(RunId run, std::string reason, std::function<void(Status)> done) override;
+    void retry(RunId run, int attempt, std::string reason, std::function<void(Status)> done) override;
     void close() override;
     void on_report(std::function<void(RunReport)> report) override;
     void watch(RunId run) override;
@@ -53,6 +54,8 @@ class Backend final : public LocalBackend {
     LaunchReply accept(const LaunchRequest& request, const PipelinePointer& pipeline, FlowSettings settings);
     [[nodiscard]] LookReply do_look(RunId run) const;
     Status do_cancel(RunId run, const std::string& reason);
+    Status do_retry(RunId run, int attempt, const std::string& reason);
+    [[nodiscard]] Result<bool> retried(RunId run, int attempt) const;
     void do_watch(RunId run);
     Status resume(RunId run);
     Result<PipelinePointer> pipeline_of(const std::string& text);

@@ -53,6 +53,11 @@ void Backend::cancel(RunId run, std::string reason, std::function<void(Status)> 
         done(unavailable("the local backend is closed"));
 }
 
+void Backend::retry(RunId run, int attempt, std::string reason, std::function<void(Status)> done) {
+    if (!post([this, run, attempt, reason, done] { done(do_retry(run, attempt, reason)); }))
+        done(unavailable("the local backend is closed or its queue is full"));
+}
+
 void Backend::on_report(std::function<void(RunReport)> report) {
     post([this, report = std::move(report)] { report_ = report; });
 }
@@ -124,9 +129,8 @@ LaunchReply Backend::accept(const LaunchRequest& request, const PipelinePointer&
     crash_point("local_after_accept");
     if (const auto synced = sync_folder(runs_folder_); !synced.ok())
         return {LaunchAnswer::Unknown, synced.error().message};
-    auto run =
-        std::make_unique<Run>(request.run, folder, std::move(stored), std::move(settings), pipeline, clock_,
-                              /*resumed=*/false);
+    auto run = std::make_unique<Run>(request.run, folder, std::move(stored), RunAttempt{},
+                                     std::move(settings), pipeline, clock_, /*resumed=*/false);
     boards_.with([&](auto& boards) { boards[request.run] = run->board(); });
     rotation_.push_back(request.run);
     runs_.emplace(request.run, std::move(run));
@@ -164,6 +168,47 @@ Status Backend::do_cancel(RunId run, const std::string& reason) {
     return {};
 }
 
+/// Whether this attempt has been opened already (or a later one). `conflict` if the run has not ended, or
+/// ended well: then no attempt may be opened.
+Result<bool> Backend::retried(RunId run, int attempt) const {
+    const std::string name = "the run " + run.to_string();
+    const std::filesystem::path folder = folder_of(run);
+    std::error_code error;
+    if (!std::filesystem::exists(folder / "request.json", error))
+        return not_found("the local backend has no run " + run.to_string() +
+                         ": it never started here, or its record was removed " +
+                         format_duration(settings_.retention) + " after it ended");
+    const auto settlement = read_settlement(folder);
+    if (!settlement.ok() && settlement.error().kind != ErrorKind::NotFound) return settlement.error();
+    if (settlement.ok()) {
+        if (settlement->report.attempt >= attempt) return true;
+        if (settlement->report.outcome == Outcome::Succeeded)
+            return conflict(name + " succeeded: there is nothing to try again");
+        return false;
+    }
+    WEIR_ASSIGN(open, read_run_attempt(folder));
+    if (open.attempt >= attempt) return true;
+    return conflict(name + " has not ended: its attempt " + std::to_string(open.attempt) + " is under way");
+}
+
+Status Backend::do_retry(RunId run, int attempt, const std::string& reason) {
+    if (attempt < 2) return invalid("a retry opens attempt 2 or a later one, not " + std::to_string(attempt));
+    WEIR_ASSIGN(done, retried(run, attempt));
+    const std::filesystem::path folder = folder_of(run);
+    if (done) return sync_folder(folder); // the last time may have failed at this
+    // What cannot be gone on with must not be opened.
+    WEIR_ASSIGN(stored, read_request(folder));
+    WEIR_TRY(read_settings(stored.settings_json));
+    WEIR_ASSIGN(pipeline, pipeline_of(stored.pipeline));
+    if (const auto reasons = ir::not_runnable(*pipeline, search_path()); !reasons.empty())
+        return invalid(reasons[0]);
+    if (runs_.size() >= settings_.runs_max)
+        return unavailable("there are " + std::to_string(settings_.runs_max) + " unfinished runs here");
+    WEIR_ASSIGN(settlement, read_settlement(folder));
+    WEIR_TRY(open_attempt(folder, settlement.report.attempt, {attempt, reason, clock_.now()}));
+    return resume(run);
+}
+
 void Backend::do_watch(RunId run) {
     auto it = runs_.find(run);
     if (it == runs_.end()) {
@@ -184,10 +229,11 @@ void Backend::do_watch(RunId run) {
 Status Backend::resume(RunId run) {
     const std::filesystem::path folder = folder_of(run);
     WEIR_ASSIGN(stored, read_request(folder));
+    WEIR_ASSIGN(attempt, read_run_attempt(folder));
     WEIR_ASSIGN(settings, read_settings(stored.settings_json));
     WEIR_ASSIGN(pipeline, pipeline_of(stored.pipeline));
-    auto made = std::make_unique<Run>(run, folder, std::move(stored), std::move(settings), pipeline, clock_,
-                                      /*resumed=*/true);
+    auto made = std::make_unique<Run>(run, folder, std::move(stored), std::move(attempt), std::move(settings),
+                                      pipeline, clock_, /*resumed=*/true);
     boards_.with([&](auto& boards) { boards[run] = made->board(); });
     made->advance();
     if (const auto reason = read_file(folder / "cancel", 1024 * 1024); reason.ok())

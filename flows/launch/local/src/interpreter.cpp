@@ -81,6 +81,10 @@ bool Interpreter::gate(Node& node) {
 }
 
 void Interpreter::begin(Node& node) {
+    if (node.parent->owner != nullptr) node.inputs_made = node.parent->owner->inputs_made;
+    for (const std::string& name : node.task->upstream)
+        node.inputs_made = std::max(node.inputs_made, node.parent->nodes.at(name)->made);
+    node.made = node.inputs_made;
     if (aborted_) return end(node, TaskState::Cancelled);
     if (!gate(node)) return;
     auto inputs = resolve(node);
@@ -118,6 +122,7 @@ void Interpreter::hand_out(Node& node) {
     work.component = node.component;
     work.executor = &pipeline_->executors.at(node.component->executor);
     work.inputs = node.inputs;
+    work.inputs_made = node.inputs_made;
     ready_.push_back(std::move(work));
 }
 
@@ -212,6 +217,7 @@ void Interpreter::draw_consequences(Node& node) {
         if (instance.error.empty()) instance.error = leaf ? node.path + ": " + node.error : node.error;
     }
     instance.cancelled = instance.cancelled || node.state == TaskState::Cancelled;
+    if (instance.owner != nullptr) instance.owner->made = std::max(instance.owner->made, node.made);
     for (const std::string& name : node.task->downstream) {
         Node& next = *instance.nodes.at(name);
         if (--next.waiting == 0) begin(next);
@@ -267,6 +273,7 @@ void Interpreter::report(const std::string& path, WorkResult result, Instant now
     const auto it = running_.find(path);
     expects(it != running_.end() && !it->second->retry_at, "a result for a task that does not run: " + path);
     Node& node = *it->second;
+    node.made = std::max(node.made, result.made);
     if (result.succeeded) {
         running_.erase(it);
         node.outputs = std::move(result.outputs);

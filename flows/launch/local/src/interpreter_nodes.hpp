@@ -33,6 +33,8 @@ struct Interpreter::Node {
     Values outputs;
     int failures = 0;
     std::optional<Instant> retry_at;
+    int inputs_made = 1; ///< Work::inputs_made
+    int made = 1;        ///< attempt of the run in which it became what it is: never before its inputs
     // A DAG has one child, a loop one an iteration.
     std::vector<std::unique_ptr<Instance>> children;
     std::vector<cel::Value> items;

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <weir/base/crash_point.hpp>
 #include <weir/flows/files.hpp>
 
 namespace weir::flows::local {
@@ -93,6 +94,7 @@ Result<StoredRequest> read_request(const std::filesystem::path& run_folder) {
 std::string write_attempt(const AttemptRecord& record) {
     constexpr const char* states[] = {"succeeded", "failed", "interrupted"};
     return dump({{"state", states[static_cast<int>(record.state)]},
+                 {"run_attempt", record.run_attempt},
                  {"error", record.error},
                  {"started_at", format_rfc3339(record.started)},
                  {"finished_at", format_rfc3339(record.finished)},
@@ -105,6 +107,7 @@ Result<AttemptRecord> read_attempt(const std::filesystem::path& file) {
         const std::string state = json.at("state");
         if (state == "succeeded") record.state = AttemptRecord::State::Succeeded;
         if (state == "interrupted") record.state = AttemptRecord::State::Interrupted;
+        record.run_attempt = json.value("run_attempt", 1);
         record.error = json.at("error");
         record.started = instant(json, "started_at");
         record.finished = instant(json, "finished_at");
@@ -169,6 +172,38 @@ Result<Settlement> read_settlement(const std::filesystem::path& run_folder) {
         }
         return settlement;
     });
+}
+
+Result<RunAttempt> read_run_attempt(const std::filesystem::path& run_folder) {
+    auto read = guarded(run_folder / "attempt.json", [](const Json& json) -> Result<RunAttempt> {
+        RunAttempt attempt;
+        attempt.attempt = json.at("attempt");
+        attempt.reason = json.at("reason");
+        attempt.opened = instant(json, "opened_at");
+        return attempt;
+    });
+    if (!read.ok() && read.error().kind == ErrorKind::NotFound) return RunAttempt{};
+    return read;
+}
+
+Status open_attempt(const std::filesystem::path& run_folder, int settled, const RunAttempt& next) {
+    crash_point("local_before_retry");
+    // As long as settled.json is there the run is settled, whatever else its folder holds.
+    WEIR_TRY(write_durably(run_folder / "attempt.json", dump({{"attempt", next.attempt},
+                                                              {"reason", next.reason},
+                                                              {"opened_at", format_rfc3339(next.opened)}})));
+    std::error_code error;
+    if (std::filesystem::remove(run_folder / "cancel", error)) WEIR_TRY(sync_folder(run_folder));
+    if (error)
+        return unavailable("cannot remove " + (run_folder / "cancel").string() + ": " + error.message());
+    crash_point("local_within_retry");
+    const std::filesystem::path kept = run_folder / ("settled@" + std::to_string(settled) + ".json");
+    std::filesystem::rename(run_folder / "settled.json", kept, error);
+    if (error)
+        return unavailable("cannot rename " + (run_folder / "settled.json").string() + ": " +
+                           error.message());
+    crash_point("local_after_retry");
+    return sync_folder(run_folder);
 }
 
 std::filesystem::path task_folder(const std::filesystem::path& run_folder, const std::string& path) {

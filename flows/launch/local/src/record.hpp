@@ -31,6 +31,7 @@ Result<StoredRequest> read_request(const std::filesystem::path& run_folder);
 struct AttemptRecord {
     enum class State : std::uint8_t { Succeeded, Failed, Interrupted };
     State state = State::Failed;
+    int run_attempt = 1; ///< in which attempt of the run
     std::string error;
     Instant started{};
     Instant finished{};
@@ -47,6 +48,19 @@ struct Settlement {
 };
 /// `not_found` if the run has not settled.
 Result<Settlement> read_settlement(const std::filesystem::path& run_folder);
+
+/// Which attempt of the run is under way, as attempt.json holds it from the first retry on.
+struct RunAttempt {
+    int attempt = 1;
+    std::string reason; ///< why it was tried again
+    Instant opened{};   ///< empty for the first one: see StoredRequest::accepted
+};
+/// Of a run that has not settled. Attempt 1 if none was opened by open_attempt().
+Result<RunAttempt> read_run_attempt(const std::filesystem::path& run_folder);
+/// Opens the next attempt of a settled run, whose settlement `settled` is: from then on the run counts as
+/// unsettled, its settlement stays as settled@N.json. Durable when it returns; if it fails, or weir dies
+/// before the end, the run is as it was (or the attempt is open already).
+Status open_attempt(const std::filesystem::path& run_folder, int settled, const RunAttempt& next);
 
 /// Folder of a task: tasks/<path>. Attempts are @N and @N.json in it.
 std::filesystem::path task_folder(const std::filesystem::path& run_folder, const std::string& path);

@@ -26,15 +26,18 @@ void set_entry(std::vector<std::string>& environment, const std::string& name, c
 
 } // namespace
 
-Run::Run(RunId id, std::filesystem::path folder, StoredRequest request, FlowSettings settings,
-         std::shared_ptr<const ir::Pipeline> pipeline, const Clock& clock, bool resumed)
+Run::Run(RunId id, std::filesystem::path folder, StoredRequest request, RunAttempt attempt,
+         FlowSettings settings, std::shared_ptr<const ir::Pipeline> pipeline, const Clock& clock,
+         bool resumed)
     : id_(id),
       folder_(std::move(folder)),
       request_(std::move(request)),
+      attempt_(std::move(attempt)),
       settings_(std::move(settings)),
       pipeline_(std::move(pipeline)),
       clock_(clock),
       resumed_(resumed) {
+    if (attempt_.attempt == 1) attempt_.opened = request_.accepted;
     context_.run = request_.run;
     context_.pipeline_root = (folder_ / "tasks").string();
     context_.workspace = (folder_ / "workspace").string();
@@ -44,7 +47,7 @@ Run::Run(RunId id, std::filesystem::path folder, StoredRequest request, FlowSett
         std::make_unique<Interpreter>(pipeline_, arguments.ok() ? *arguments : cel::Value::null(), context_);
     if (settings_.timeout.count() > 0) {
         // What it took before a restart counts; from here on the steady clock measures.
-        const Duration spent = std::max(clock_.now() - request_.accepted, Duration(0));
+        const Duration spent = std::max(clock_.now() - attempt_.opened, Duration(0));
         deadline_ = clock_.steady_now() + std::max(settings_.timeout - spent, Duration(0));
     }
     if (auto made = make_folders(folder_ / "workspace"); !made.ok())
@@ -94,12 +97,19 @@ void Run::advance() {
     show_changes();
 }
 
-/// Feeds the interpreter what an earlier life of weir recorded. True if that answered the work.
+/// Feeds the interpreter what an earlier life of weir recorded in this attempt of the run, or else what
+/// succeeded in an earlier one and still holds. True if that answered the work.
 bool Run::replay(const Work& work) {
     int& attempt = next_attempt_.try_emplace(work.path, 1).first->second;
     if (!resumed_) return false;
+    std::optional<AttemptRecord> before; // the newest of earlier attempts of the run
     for (;; ++attempt) {
         auto record = read_attempt(attempt_file(folder_, work.path, attempt));
+        if (record.ok() && record->run_attempt < attempt_.attempt) {
+            before = std::move(*record);
+            continue;
+        }
+        if (record.ok()) before.reset(); // it was not kept: it ran again
         if (record.ok() && record->state == AttemptRecord::State::Interrupted) continue;
         if (record.ok()) {
             apply(work, attempt++, *record);
@@ -107,7 +117,13 @@ bool Run::replay(const Work& work) {
         }
         std::error_code error;
         const bool begun = std::filesystem::exists(attempt_folder(folder_, work.path, attempt), error);
-        if (record.error().kind == ErrorKind::NotFound && !begun) return false;
+        if (record.error().kind == ErrorKind::NotFound && !begun) {
+            const bool holds = before && before->state == AttemptRecord::State::Succeeded &&
+                               before->run_attempt >= work.inputs_made;
+            if (holds) apply(work, attempt - 1, *before);
+            return holds;
+        }
+        before.reset();
         if (record.error().kind != ErrorKind::NotFound)
             log::warn("the record of a task cannot be used; it runs again",
                       {{"run", request_.run}, {"task", work.path}, {"error", record.error().message}});
@@ -123,6 +139,7 @@ bool Run::replay(const Work& work) {
 void Run::interrupted(const Work& work, int attempt) {
     AttemptRecord record;
     record.state = AttemptRecord::State::Interrupted;
+    record.run_attempt = attempt_.attempt;
     record.error = "interrupted when weir ended";
     record.finished = clock_.now();
     const auto written = write_durably(attempt_file(folder_, work.path, attempt), write_attempt(record));
@@ -254,6 +271,7 @@ void Run::fail(const Work& work, const std::string& error, const std::filesystem
 
 /// What a task did is recorded before anything follows from it.
 void Run::record(const Work& work, int attempt, AttemptRecord record) {
+    record.run_attempt = attempt_.attempt;
     crash_point("local_before_task_record");
     const std::filesystem::path file = attempt_file(folder_, work.path, attempt);
     Status written = make_folders(file.parent_path());
@@ -277,7 +295,8 @@ void Run::apply(const Work& work, int attempt, const AttemptRecord& record) {
     for (const auto& [name, list] : record.outputs.artifacts)
         for (const Artifact& artifact : list)
             (imported ? used_ : made_).push_back(record_of(work.path + "." + name, artifact));
-    machine_->report(work.path, {succeeded, record.outputs, record.error}, record.finished);
+    machine_->report(work.path, {succeeded, record.outputs, record.error, record.run_attempt},
+                     record.finished);
     show_changes();
 }
 
@@ -329,7 +348,8 @@ bool Run::finished() const {
 RunReport Run::running_report() const {
     RunReport report;
     report.run = id_;
-    report.started_at = request_.accepted;
+    report.attempt = attempt_.attempt;
+    report.started_at = attempt_.opened;
     return report;
 }
 

@@ -43,8 +43,10 @@ struct Job {
 /// Owner: loop-confined to the backend's thread, but for board().
 class Run {
   public:
-    Run(RunId id, std::filesystem::path folder, StoredRequest request, FlowSettings settings,
-        std::shared_ptr<const ir::Pipeline> pipeline, const Clock& clock, bool resumed);
+    /// `attempt`: the one under way. `resumed`: there may be something of it, or of those before, on record.
+    Run(RunId id, std::filesystem::path folder, StoredRequest request, RunAttempt attempt,
+        FlowSettings settings, std::shared_ptr<const ir::Pipeline> pipeline, const Clock& clock,
+        bool resumed);
 
     /// Goes as far as it can without a process: replays what is recorded, imports, retries that are due.
     void advance();
@@ -75,6 +77,7 @@ class Run {
     [[nodiscard]] std::vector<std::vector<std::string>> default_installs() const;
 
     [[nodiscard]] RunId id() const { return id_; }
+    [[nodiscard]] int attempt() const { return attempt_.attempt; }
     [[nodiscard]] const StoredRequest& request() const { return request_; }
     [[nodiscard]] const FlowSettings& settings() const { return settings_; }
     [[nodiscard]] const std::shared_ptr<TaskBoard>& board() const { return board_; }
@@ -103,6 +106,7 @@ class Run {
     RunId id_;
     std::filesystem::path folder_;
     StoredRequest request_;
+    RunAttempt attempt_;
     FlowSettings settings_;
     std::shared_ptr<const ir::Pipeline> pipeline_;
     const Clock& clock_;

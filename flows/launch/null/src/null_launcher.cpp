@@ -24,11 +24,16 @@ struct Entry {
     std::string version;
     std::string arguments_json;
     std::string decision;
-    Instant accepted{};
+    Instant accepted{}; ///< or when the attempt was opened
     Instant due{};
     Outcome outcome = Outcome::Succeeded;
     std::string outputs_json = "{}";
     std::string error;
+    int attempt = 1;
+    // What the flow document says of every attempt:
+    Duration settle_after{0};
+    Outcome planned = Outcome::Succeeded;
+    std::string planned_outputs_json = "{}";
     bool settled = false; ///< as far as anybody has been told or asked
     bool watched = false;
 };
@@ -36,10 +41,18 @@ struct Entry {
 using Json = nlohmann::json;
 
 std::string write(const Entry& entry) {
-    return Json{{"version", entry.version},      {"arguments", entry.arguments_json},
-                {"decision", entry.decision},    {"accepted", to_ns(entry.accepted)},
-                {"due", to_ns(entry.due)},       {"outcome", to_string(entry.outcome)},
-                {"outputs", entry.outputs_json}, {"error", entry.error}}
+    return Json{{"version", entry.version},
+                {"arguments", entry.arguments_json},
+                {"decision", entry.decision},
+                {"accepted", to_ns(entry.accepted)},
+                {"due", to_ns(entry.due)},
+                {"outcome", to_string(entry.outcome)},
+                {"outputs", entry.outputs_json},
+                {"error", entry.error},
+                {"attempt", entry.attempt},
+                {"settle_after", entry.settle_after.count()},
+                {"planned", to_string(entry.planned)},
+                {"planned_outputs", entry.planned_outputs_json}}
         .dump();
 }
 
@@ -54,8 +67,13 @@ Result<Entry> read(const std::string& text) {
         entry.due = from_ns(json.at("due"));
         entry.outputs_json = json.at("outputs");
         entry.error = json.at("error");
-        for (const Outcome outcome : {Outcome::Succeeded, Outcome::Failed, Outcome::Cancelled})
+        entry.attempt = json.value("attempt", 1);
+        entry.settle_after = Duration(json.value("settle_after", (entry.due - entry.accepted).count()));
+        entry.planned_outputs_json = json.value("planned_outputs", entry.outputs_json);
+        for (const Outcome outcome : {Outcome::Succeeded, Outcome::Failed, Outcome::Cancelled}) {
             if (to_string(outcome) == json.at("outcome")) entry.outcome = outcome;
+            if (to_string(outcome) == json.value("planned", json.at("outcome"))) entry.planned = outcome;
+        }
         return entry;
     } catch (const std::exception& error) {
         return corrupt(std::string("the record of a run cannot be read: ") + error.what());
@@ -101,6 +119,9 @@ class Backend final : public NullLauncher {
             done(status);
             if (report.settled) tell(report);
         });
+    }
+    void retry(RunId run, int attempt, std::string, std::function<void(Status)> done) override {
+        act([this, run, attempt, done] { done(do_retry(run, attempt)); });
     }
     void close() override {
         loop_.stop();
@@ -199,21 +220,48 @@ class Backend final : public NullLauncher {
         entry.version = request.flow->version;
         entry.arguments_json = request.arguments_json;
         entry.decision = request.decision.to_string();
-        entry.accepted = clock_.now();
-        entry.due = entry.accepted + settings->settle_after;
-        entry.outcome = settings->outcome;
-        entry.outputs_json = settings->outputs_json;
-        if (entry.outcome == Outcome::Failed) entry.error = "the flow document says so (outcome: failed)";
+        entry.settle_after = settings->settle_after;
+        entry.planned = settings->outcome;
+        entry.planned_outputs_json = settings->outputs_json;
+        open(entry);
         if (clock_.now() > request.deadline)
             return {LaunchAnswer::Refused, "the deadline of the launch has passed"};
         if (const auto saved = save(request.run, entry); !saved.ok())
             return {LaunchAnswer::Refused, saved.error().message};
-        if (entry.due > entry.accepted)
-            waiting_.emplace(entry.due, request.run);
-        else
-            entry.settled = true;
+        if (!entry.settled) waiting_.emplace(entry.due, request.run);
         runs_.emplace(request.run, std::move(entry));
         return {LaunchAnswer::Accepted, {}};
+    }
+
+    /// An attempt begins now and will end as the flow document says.
+    void open(Entry& entry) const {
+        entry.accepted = clock_.now();
+        entry.due = entry.accepted + entry.settle_after;
+        entry.settled = entry.due <= entry.accepted;
+        entry.outcome = entry.planned;
+        entry.outputs_json = entry.planned_outputs_json;
+        entry.error = entry.outcome == Outcome::Failed ? "the flow document says so (outcome: failed)" : "";
+    }
+
+    Status do_retry(RunId run, int attempt) {
+        if (attempt < 2)
+            return invalid("a retry opens attempt 2 or a later one, not " + std::to_string(attempt));
+        std::lock_guard lock(mutex_);
+        const auto it = runs_.find(run);
+        if (it == runs_.end()) return not_found("there is no run " + run.to_string() + " here");
+        if (it->second.attempt >= attempt) return {};
+        if (!it->second.settled && it->second.due > clock_.now())
+            return conflict("the run " + run.to_string() + " has not ended");
+        if (it->second.outcome == Outcome::Succeeded)
+            return conflict("the run " + run.to_string() + " succeeded: there is nothing to try again");
+        Entry entry = it->second;
+        entry.attempt = attempt;
+        open(entry);
+        WEIR_TRY(save(run, entry));
+        waiting_.erase({it->second.due, run});
+        if (!entry.settled) waiting_.emplace(entry.due, run);
+        it->second = std::move(entry);
+        return {};
     }
 
     LookReply do_look(RunId run) const {
@@ -257,6 +305,7 @@ class Backend final : public NullLauncher {
     static RunReport report_of(RunId run, const Entry& entry) {
         RunReport report;
         report.run = run;
+        report.attempt = entry.attempt;
         report.started_at = entry.accepted;
         report.settled = entry.settled;
         if (!entry.settled) return report;

@@ -37,6 +37,12 @@ struct CoreConfig {
     CoreLimits limits;
 };
 
+/// A new attempt of this run has been decided, and no report of it has come yet: whether the backend was told
+/// is not known, so that it is told (again) after a restart.
+inline bool retry_asked(const ledger::RunRow& run) noexcept {
+    return run.state == ledger::RunState::Accepted && run.attempt > 1;
+}
+
 /// What may differ between a run and its replay without changing a decision.
 struct StepContext {
     ledger::Epoch epoch;

@@ -88,7 +88,8 @@ struct CancelInput {
     ledger::RunNo run;
     std::string principal, reason;
 };
-/// A new attempt of a settled run, which comes along because the core forgets settled runs.
+/// A new attempt of a settled run, which comes along, and is recorded in the input's row, because the core
+/// forgets settled runs.
 struct RetryInput {
     ledger::RunRow run;
     std::string principal, reason;
@@ -109,7 +110,7 @@ struct Act {
         Send,   ///< launch it
         Look,   ///< ask the backend whether it has it
         Cancel, ///< ask the backend to end it
-        Retry,  ///< ask the backend for a new attempt
+        Retry,  ///< ask the backend for the attempt that the run now names
         Watch,  ///< follow it
         Forget, ///< its settlement is recorded
     } kind = Kind::Send;

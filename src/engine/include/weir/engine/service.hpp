@@ -3,6 +3,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,7 @@ class EngineService final : public Engine {
     void read(std::function<void()> work);
 
     ServicePorts ports_;
+    std::set<RunId> retried_; ///< asked to be tried again, not durable yet; the loop thread's
     std::atomic<int> waiting_{0};
     std::atomic<bool> closed_{false};
 };

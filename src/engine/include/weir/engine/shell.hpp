@@ -138,6 +138,7 @@ class Shell {
     void committed(Status status);
     void act(const Act& act);
     void send(const Act& act, const ledger::RunRow& run);
+    void retry(const Act& act, const ledger::RunRow& run);
     void look(ledger::RunNo run);
     void replied(ledger::RunNo run, const flows::LaunchReply& reply);
     void looked(ledger::RunNo run, const flows::LookReply& reply);

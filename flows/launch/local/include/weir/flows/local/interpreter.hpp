@@ -38,12 +38,16 @@ struct Work {
     const ir::Component* component = nullptr;
     const ir::Executor* executor = nullptr;
     Values inputs;
+    /// The newest attempt of the run in which something was made that this task waits for, 1 and up. What the
+    /// task itself made before that attempt was made from other inputs and does not count.
+    int inputs_made = 1;
 };
 
 struct WorkResult {
     bool succeeded = false;
     Values outputs;
     std::string error; ///< one line
+    int made = 1;      ///< in which attempt of the run
 };
 
 /// A change of a task's state, in order.
