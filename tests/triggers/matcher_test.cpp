@@ -33,9 +33,11 @@ std::string literal(Random& random) {
 // name the same trace with every compiler.
 std::string clause(Random& random, int depth) {
     const auto path = "event.data." + random.pick<std::string>({"x", "y", "z.q"});
-    const int kind = random.below(depth > 0 ? 14 : 10);
-    const auto a = kind > 9 ? clause(random, depth - 1) : literal(random);
-    const auto b = kind > 10 ? clause(random, depth - 1) : literal(random);
+    const int kind = random.below(depth > 0 ? 19 : 15);
+    const auto a = kind > 14 ? clause(random, depth - 1) : literal(random);
+    const auto b = kind > 15 ? clause(random, depth - 1) : literal(random);
+    const auto pattern =
+        random.pick<std::string>({"^a", "^ab?", "b$", "^ab$", "^a|c$", "(?i)^A", "^a.*c$", "^a[b]c$"});
     const auto sign = random.pick<std::string>({" < ", " <= ", " > ", " >= "});
     const int low = random.below(4);
     const int high = random.below(5);
@@ -50,9 +52,14 @@ std::string clause(Random& random, int depth) {
         case 7: return path + " >= " + std::to_string(low) + " && " + path + " < " + std::to_string(high);
         case 8: return "has(" + path + ")";
         case 9: return path + " != " + a;
-        case 10: return "!(" + a + ")";
-        case 11: return "(" + a + " || " + b + ")";
-        case 12: return "(" + a + " && " + b + ")";
+        case 10: return path + ".matches(\"" + pattern + "\")";
+        case 11: return "size(" + path + ") == " + std::to_string(low);
+        case 12: return path + ".endsWith(\"" + random.pick<std::string>({"", "b", "bc"}) + "\")";
+        case 13: return "double(" + path + ") * 2.0" + sign + std::to_string(high) + ".0";
+        case 14: return "type(" + path + ") in [int, string] && !has(" + path + ".q)";
+        case 15: return "!(" + a + ")";
+        case 16: return "(" + a + " || " + b + ")";
+        case 17: return "(" + a + " && " + b + ")";
         default: return "(" + a + " ? " + b + " : " + clause(random, depth - 1) + ")";
     }
 }
@@ -61,7 +68,11 @@ std::string leaf(Random& random) {
     if (random.chance(15)) {
         auto out = "{finish: " + random.pick<std::string>({"f", "'f*'", "g", "'*'", "other/f"});
         out += ", outcome: " + random.pick<std::string>({"failed", "[failed, lost]", "succeeded"});
-        if (random.chance(30)) out += ", where: 'run.id == \"r\"'";
+        if (random.chance(50)) {
+            out += ", where: 'run." + random.pick<std::string>({"id", "run", "flow", "id.x"});
+            out +=
+                random.pick<std::string>({" == \"r\"'", " == \"f\"'", ".startsWith(\"f\")'", " != \"s\"'"});
+        }
         return out + "}";
     }
     if (random.chance(5)) return "{schedule: '* * * * *'}";
@@ -74,12 +85,15 @@ std::string leaf(Random& random) {
 
 std::string value(Random& random) {
     return random.pick<std::string>({"\"a\"", "\"ab\"", "\"abc\"", "\"b\"", "1", "1.0", "2", "2.5", "3", "-1",
-                                     "true", "false", "null", "[1]", "{}"});
+                                     "true", "false", "null", "[1]", "{}", "{\"q\":1}", "\"\"",
+                                     "123456789012345678901234567890", "9007199254740993"});
 }
 
 events::Event random_event(Random& random) {
     if (random.chance(20)) {
-        auto json = "{\"run\":\"r\",\"flow\":\"" + random.pick<std::string>({"f", "ff", "g", "h"});
+        auto json = random.pick<std::string>(
+            {"{", "{\"id\":\"r\",", "{\"run\":\"r\",", "{\"run\":\"r\",\"id\":\"s\","});
+        json += "\"flow\":\"" + random.pick<std::string>({"f", "ff", "g", "h"});
         json += "\",\"team\":\"" + random.pick<std::string>({"home", "other"});
         json += "\",\"outcome\":\"" + random.pick<std::string>({"failed", "lost", "succeeded"});
         return event_of(std::string(finish_type), json + "\"}");
@@ -168,6 +182,55 @@ TEST_CASE("only candidates are evaluated") {
     for (int i = 0; i < 2'000; ++i)
         subjects.remove(i);
     CHECK(match(subjects, event_of("e", "{}", "s77")) == "unmet");
+}
+
+TEST_CASE("what is computed is computed once for all triggers that compare it") {
+    Matcher matcher;
+    constexpr int triggers = 1'000;
+    for (int i = 0; i < triggers; ++i) {
+        const auto n = std::to_string(i);
+        const std::string where =
+            i % 3 == 0   ? "size(event.data.tags) == " + n + " && event.data.table != \"x\""
+            : i % 3 == 1 ? "double(event.data.rows) * 2.0 == " + n + ".0"
+                         : "event.data.path.matches(\"^/in/[0-9]+/part-" + n + "[.]csv$\")";
+        matcher.add(i, compiled_of(with_when("{event: e, where: '" + where + "'}")));
+    }
+    CHECK(match(matcher, event_of("e", R"({"tags":["a","b","c"],"rows":50,"path":"/in/7/part-101.csv"})")) ==
+          "met 100.0 101.0");
+    CHECK(
+        match(matcher, event_of("e", R"({"tags":["a","b","c"],"table":"t","rows":"x","path":"/in/7/x"})")) ==
+        "met 3.0");
+    CHECK(match(matcher, event_of("e", R"({"tags":["a","b","c"],"table":"x","rows":null})")) == "met");
+    CHECK(matcher.evaluations() < triggers);
+    for (int i = 0; i < triggers; ++i)
+        matcher.remove(i);
+    CHECK(match(matcher, event_of("e", R"({"tags":["a","b","c"],"rows":50})")) == "unmet");
+}
+
+TEST_CASE("more computed operands than are kept are tried one by one") {
+    Matcher matcher;
+    reference::Matching model;
+    for (int i = 0; i < 5'000; ++i) {
+        const auto compiled = compiled_of(
+            with_when("{event: e, where: 'int(event.data.x) + " + std::to_string(i) + " == 4500'}"));
+        matcher.add(i, compiled);
+        model.add(i, compiled);
+    }
+    for (const auto* json : {R"({"x":0})", R"({"x":4500})", R"({"x":1.5})", R"({"y":0})", R"({"x":"3"})"}) {
+        const auto event = event_of("e", json);
+        CHECK(match(matcher, event) == told(model.match(event, Origin::Arrived)));
+    }
+    for (int i = 0; i < 5'000; i += 2) {
+        matcher.remove(i);
+        model.remove(i);
+    }
+    const auto compiled = compiled_of(with_when("{event: e, where: 'int(event.data.z) - 1 == 4500'}"));
+    matcher.add(6'000, compiled);
+    model.add(6'000, compiled);
+    for (const auto* json : {R"({"x":0})", R"({"x":4501})", R"({"z":4501})"}) {
+        const auto event = event_of("e", json);
+        CHECK(match(matcher, event) == told(model.match(event, Origin::Arrived)));
+    }
 }
 
 TEST_CASE("the matcher finds what trying every leaf finds, on random triggers and events") {

@@ -45,6 +45,13 @@ bool Program::matches(const Bindings& bindings) const {
     return value != nullptr && value->kind() == Kind::Bool && value->as_bool();
 }
 
+std::optional<Value> Program::value(const Bindings& bindings) const {
+    Evaluator evaluator(*impl_, bindings, impl_->limits.cost_max);
+    Value scratch;
+    const auto* const value = evaluator.run(*impl_->root, scratch);
+    return value != nullptr ? std::optional(*value) : std::nullopt;
+}
+
 const std::string& Program::text() const {
     return impl_->text;
 }

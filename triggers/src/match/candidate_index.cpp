@@ -18,23 +18,27 @@ constexpr int level_bias = 1100;             ///< levels are exponents of two, -
 // A way to index costs what it adds to an event: how likely the event has the literal (one in as many as the
 // path has had) times the candidates that stand there then. Ranges have no literals; these are their fixed
 // prices, above that of a path never seen, which must be tried to become known.
-constexpr double bin_cost = 2, half_open_cost = 10;
+// So is that of an expression that this partition has not computed yet for any event.
+constexpr double bin_cost = 2, half_open_cost = 10, computed_cost = 3;
 
-bool is_type(const cel::Comparison& comparison) {
-    return comparison.path.size() == 1 && comparison.path[0] == "type";
+std::string_view prefix_of(const Condition& condition) {
+    return condition.literals.front().as_string().substr(0, prefix_bytes_max);
 }
 
-std::optional<double> number_of(const cel::Value& value) {
-    switch (value.kind()) {
-        case cel::Kind::Int: return static_cast<double>(value.as_int());
-        case cel::Kind::Uint: return static_cast<double>(value.as_uint());
-        case cel::Kind::Double: return value.as_double();
-        default: return std::nullopt;
-    }
-}
+using Counts = std::vector<std::pair<std::uint16_t, std::uint32_t>>;
 
-std::string_view prefix_of(const cel::Comparison& comparison) {
-    return comparison.literals.front().as_string().substr(0, prefix_bytes_max);
+Counts::iterator place_of(Counts& counts, std::uint16_t extent) {
+    return std::lower_bound(counts.begin(), counts.end(), extent,
+                            [](const auto& each, std::uint16_t wanted) { return each.first < wanted; });
+}
+void count_up(Counts& counts, std::uint16_t extent) {
+    auto at = place_of(counts, extent);
+    if (at == counts.end() || at->first != extent) at = counts.insert(at, {extent, 0});
+    ++at->second;
+}
+void count_down(Counts& counts, std::uint16_t extent) {
+    const auto at = place_of(counts, extent);
+    if (--at->second == 0) counts.erase(at);
 }
 
 std::uint16_t level_of(double low, double high) {
@@ -89,33 +93,32 @@ void CandidateIndex::drop_use(std::uint32_t partition, PathId path) {
                   [&](const PathUse& use) { return use.path == path && use.unused(); });
 }
 
-/// What a comparison by itself offers; cost infinite if nothing.
-CandidateIndex::Choice CandidateIndex::weigh(std::uint32_t partition, const cel::Comparison& comparison,
+/// What a condition by itself offers; cost infinite if nothing.
+CandidateIndex::Choice CandidateIndex::weigh(std::uint32_t partition, const Condition& condition,
                                              const Registrations& out) {
-    Choice choice{&comparison, 0, 0, false, false, std::numeric_limits<double>::infinity()};
-    const auto path = paths_.known(comparison.path);
+    Choice choice{&condition, 0, 0, false, false, std::numeric_limits<double>::infinity()};
     const PathUse* use = nullptr;
-    if (path)
-        for (const auto& each : partitions_[partition].uses)
-            if (each.path == *path) use = &each;
+    for (const auto& each : partitions_[partition].uses)
+        if (each.path == condition.path) use = &each;
     const auto price = [&](std::uint32_t kind, std::uint64_t value) {
-        if (use == nullptr) return 1.0;
-        const auto hash = slot_hash(partition, *path, kind, value);
+        if (use == nullptr) return paths_.is_computed(condition.path) ? computed_cost : 1.0;
+        const auto hash = slot_hash(partition, condition.path, kind, value);
         // Where the entry stands already for another alternative it costs nothing more.
         for (const auto& at : out)
             if (at.hash == hash) return 0.0;
         const auto seen = kind == 0 ? use->distinct : use->distinct_prefixes;
         return static_cast<double>(postings_.find(hash).size() + 1) / (1.0 + seen);
     };
-    const bool hashable = std::all_of(comparison.literals.begin(), comparison.literals.end(),
+    const auto& literals = condition.literals;
+    const bool hashable = std::all_of(literals.begin(), literals.end(),
                                       [](const cel::Value& literal) { return value_hash(literal) != 0; });
-    if ((comparison.op == Op::Equal || comparison.op == Op::In) && hashable &&
-        comparison.literals.size() <= in_literals_max) {
+    if ((condition.op == Op::Equal || condition.op == Op::In) && hashable &&
+        literals.size() <= in_literals_max) {
         choice.cost = 0;
-        for (const auto& literal : comparison.literals)
+        for (const auto& literal : literals)
             choice.cost += price(0, value_hash(literal));
-    } else if (comparison.op == Op::Prefix && !prefix_of(comparison).empty()) {
-        choice.cost = price(1, text_hash(prefix_of(comparison)));
+    } else if (condition.op == Op::Prefix && !prefix_of(condition).empty()) {
+        choice.cost = price(1, text_hash(prefix_of(condition)));
     }
     return choice;
 }
@@ -123,16 +126,17 @@ CandidateIndex::Choice CandidateIndex::weigh(std::uint32_t partition, const cel:
 /// The bounds that a conjunction sets for numbers, by path.
 std::vector<CandidateIndex::Choice> CandidateIndex::ranges(const Conjunction& all) {
     std::vector<Choice> found;
-    for (const auto& comparison : all) {
-        if (comparison.op == Op::Equal || comparison.op == Op::In || comparison.op == Op::Prefix) continue;
-        const auto bound = number_of(comparison.literals.front());
+    for (const auto& condition : all) {
+        const bool is_low = condition.op == Op::Greater || condition.op == Op::GreaterEqual;
+        if (!is_low && condition.op != Op::Less && condition.op != Op::LessEqual) continue;
+        const auto bound = number_of(condition.literals.front());
         if (!bound) continue;
         auto at = std::find_if(found.begin(), found.end(), [&](const Choice& choice) {
-            return choice.comparison->path == comparison.path;
+            return choice.condition->path == condition.path;
         });
-        if (at == found.end()) at = found.insert(at, Choice{&comparison, 0, 0, false, false, 0});
+        if (at == found.end()) at = found.insert(at, Choice{&condition, 0, 0, false, false, 0});
         // Bounds count as inclusive here: a candidate too many at the very edge.
-        if (comparison.op == Op::Greater || comparison.op == Op::GreaterEqual) {
+        if (is_low) {
             at->low = at->has_low ? std::max(at->low, *bound) : *bound;
             at->has_low = true;
         } else {
@@ -147,69 +151,74 @@ std::vector<CandidateIndex::Choice> CandidateIndex::ranges(const Conjunction& al
 CandidateIndex::Choice CandidateIndex::best(std::uint32_t partition, const Conjunction& all,
                                             const Registrations& out) {
     auto choices = ranges(all);
-    for (const auto& comparison : all)
-        if (partition == 0 || !is_type(comparison)) choices.push_back(weigh(partition, comparison, out));
+    for (const auto& condition : all)
+        if (partition == 0 || condition.path != Paths::type)
+            choices.push_back(weigh(partition, condition, out));
     Choice best{nullptr, 0, 0, false, false, std::numeric_limits<double>::infinity()};
     for (const auto& choice : choices)
         if (choice.cost < best.cost) best = choice;
     return best;
 }
 
+void CandidateIndex::put_down(const Registration& at, Registrations& out) {
+    paths_.hold(at.path);
+    out.push_back(at);
+}
+
 void CandidateIndex::register_range(EntryId entry, std::uint32_t partition, const Choice& choice,
                                     Registrations& out) {
-    const auto path = paths_.id(choice.comparison->path);
+    const auto path = choice.condition->path;
     auto& use = use_of(partition, path);
     if (choice.has_low && choice.has_high) {
         const auto level = level_of(choice.low, std::max(choice.low, choice.high));
         const auto hash = slot_hash(partition, path, 2, bin_value(level, choice.low, 0));
-        ++use.bins[level];
+        count_up(use.bins, level);
         postings_.add(hash, entry);
-        out.push_back({hash, 0, partition, path, level, Kind::Bin});
-        return;
+        return put_down({hash, 0, partition, path, level, Kind::Bin}, out);
     }
     const double bound = choice.has_low ? choice.low : choice.high;
     (choice.has_low ? use.at_least : use.at_most).emplace(bound, entry);
-    out.push_back({0, bound, partition, path, 0, choice.has_low ? Kind::AtLeast : Kind::AtMost});
+    put_down({0, bound, partition, path, 0, choice.has_low ? Kind::AtLeast : Kind::AtMost}, out);
 }
 
 void CandidateIndex::register_one(EntryId entry, std::uint32_t partition, const Conjunction& all,
                                   Registrations& out) {
     const auto choice = best(partition, all, out);
-    if (choice.comparison == nullptr) {
+    if (choice.condition == nullptr) {
         partitions_[partition].always.push_back(entry);
         out.push_back({0, 0, partition, 0, 0, Kind::Always});
         return;
     }
     if (choice.has_low || choice.has_high) return register_range(entry, partition, choice, out);
-    const auto path = paths_.id(choice.comparison->path);
+    const auto path = choice.condition->path;
     auto& use = use_of(partition, path);
-    if (choice.comparison->op == Op::Prefix) {
-        const auto prefix = prefix_of(*choice.comparison);
+    if (choice.condition->op == Op::Prefix) {
+        const auto prefix = prefix_of(*choice.condition);
         const auto length = static_cast<std::uint16_t>(prefix.size());
         const auto hash = slot_hash(partition, path, 1, text_hash(prefix));
-        ++use.prefixes[length];
+        count_up(use.prefixes, length);
         if (postings_.add(hash, entry)) ++use.distinct_prefixes;
-        out.push_back({hash, 0, partition, path, length, Kind::Prefix});
-        return;
+        return put_down({hash, 0, partition, path, length, Kind::Prefix}, out);
     }
-    for (const auto& literal : choice.comparison->literals) {
+    for (const auto& literal : choice.condition->literals) {
         const auto hash = slot_hash(partition, path, 0, value_hash(literal));
         // Another alternative of the entry may stand there already; then it is a candidate as it is.
         if (std::any_of(out.begin(), out.end(), [&](const Registration& at) { return at.hash == hash; }))
             continue;
         ++use.equal;
         if (postings_.add(hash, entry)) ++use.distinct;
-        out.push_back({hash, 0, partition, path, 0, Kind::Hash});
+        put_down({hash, 0, partition, path, 0, Kind::Hash}, out);
     }
 }
 
-CandidateIndex::Registrations CandidateIndex::add(EntryId entry, std::vector<Conjunction> alternatives) {
+CandidateIndex::Registrations CandidateIndex::add(EntryId entry,
+                                                  const std::vector<Conjunction>& alternatives) {
     Registrations out;
     for (const auto& all : alternatives) {
-        const auto one_type = std::find_if(all.begin(), all.end(), [](const cel::Comparison& comparison) {
-            return is_type(comparison) && (comparison.op == Op::Equal || comparison.op == Op::In) &&
-                   comparison.literals.size() <= types_max &&
-                   std::all_of(comparison.literals.begin(), comparison.literals.end(),
+        const auto one_type = std::find_if(all.begin(), all.end(), [](const Condition& condition) {
+            return condition.path == Paths::type && (condition.op == Op::Equal || condition.op == Op::In) &&
+                   condition.literals.size() <= types_max &&
+                   std::all_of(condition.literals.begin(), condition.literals.end(),
                                [](const cel::Value& literal) { return literal.is_string(); });
         });
         if (one_type == all.end()) {
@@ -229,9 +238,6 @@ void CandidateIndex::remove(EntryId entry, const Registrations& registrations) {
         const auto found = std::find_if(first, last, [&](const auto& each) { return each.second == entry; });
         if (found != last) from.erase(found);
     };
-    const auto count_down = [](std::map<std::uint16_t, std::uint32_t>& counts, std::uint16_t extent) {
-        if (--counts[extent] == 0) counts.erase(extent);
-    };
     for (const auto& at : registrations) {
         if (at.kind == Kind::Always) {
             auto& always = partitions_[at.partition].always;
@@ -250,6 +256,7 @@ void CandidateIndex::remove(EntryId entry, const Registrations& registrations) {
             if (at.kind == Kind::Hash || at.kind == Kind::Prefix || at.kind == Kind::Bin)
                 postings_.remove(at.hash, entry);
             drop_use(at.partition, at.path);
+            paths_.release(at.path);
         }
         forget_partition(at.partition);
     }
@@ -262,8 +269,8 @@ std::size_t CandidateIndex::bytes() const {
     for (const auto& partition : partitions_) {
         bytes += partition.always.capacity() * sizeof(EntryId) + partition.uses.capacity() * sizeof(PathUse);
         for (const auto& use : partition.uses)
-            bytes +=
-                (use.prefixes.size() + use.bins.size() + use.at_least.size() + use.at_most.size()) * node;
+            bytes += (use.at_least.size() + use.at_most.size()) * node +
+                     (use.prefixes.capacity() + use.bins.capacity()) * sizeof(Counts::value_type);
     }
     return bytes;
 }

@@ -10,13 +10,11 @@
 
 #include <weir/cel/program.hpp>
 
+#include "filter.hpp"
 #include "postings.hpp"
 #include "probe.hpp"
 
 namespace weir::triggers::match {
-
-/// Comparisons that must all hold; paths from the event on ("type", "data.table").
-using Conjunction = std::vector<cel::Comparison>;
 
 /// Finds the entries whose conditions an event may meet. Each entry is any of some conjunctions; of each
 /// conjunction the one comparison that leaves the fewest candidates is indexed, within the partition of its
@@ -39,7 +37,8 @@ class CandidateIndex {
     };
     using Registrations = std::vector<Registration>;
 
-    Registrations add(EntryId entry, std::vector<Conjunction> alternatives);
+    /// The numbers of the conditions' operands must be held meanwhile; the index holds those it uses.
+    Registrations add(EntryId entry, const std::vector<Conjunction>& alternatives);
     void remove(EntryId entry, const Registrations& registrations);
 
     /// Calls `take(entry)` for each candidate, some more than once, until it returns false.
@@ -53,19 +52,23 @@ class CandidateIndex {
     [[nodiscard]] std::size_t bytes() const;
 
   private:
+    /// Extents and how many have each, in order: few, and walked for every event.
+    using Counts = std::vector<std::pair<std::uint16_t, std::uint32_t>>;
+
     /// How entries of a partition ask for one path.
     struct PathUse {
         PathId path = 0;
         std::uint32_t equal = 0;    ///< how many by hash
         std::uint32_t distinct = 0; ///< how many literals these had, ever
         std::uint32_t distinct_prefixes = 0;
-        std::map<std::uint16_t, std::uint32_t> prefixes; ///< length -> how many
-        std::map<std::uint16_t, std::uint32_t> bins;     ///< level -> how many
-        std::multimap<double, EntryId> at_least;         ///< the value must be at least this
+        Counts prefixes;                         ///< by length
+        Counts bins;                             ///< by level
+        std::multimap<double, EntryId> at_least; ///< the value must be at least this
         std::multimap<double, EntryId> at_most;
-        [[nodiscard]] bool unused() const {
-            return equal == 0 && prefixes.empty() && bins.empty() && at_least.empty() && at_most.empty();
+        [[nodiscard]] bool only_equal() const {
+            return prefixes.empty() && bins.empty() && at_least.empty() && at_most.empty();
         }
+        [[nodiscard]] bool unused() const { return equal == 0 && only_equal(); }
     };
     struct Partition {
         std::string type;
@@ -78,7 +81,7 @@ class CandidateIndex {
     };
     /// A way to index a conjunction.
     struct Choice {
-        const cel::Comparison* comparison = nullptr;
+        const Condition* condition = nullptr;
         double low = 0, high = 0; ///< of a range
         bool has_low = false, has_high = false;
         double cost = 0; ///< candidates to be expected
@@ -95,9 +98,10 @@ class CandidateIndex {
     void drop_use(std::uint32_t partition, PathId path);
     void forget_partition(std::uint32_t partition);
     Choice best(std::uint32_t partition, const Conjunction& all, const Registrations& out);
-    Choice weigh(std::uint32_t partition, const cel::Comparison& comparison, const Registrations& out);
+    Choice weigh(std::uint32_t partition, const Condition& condition, const Registrations& out);
     static std::vector<Choice> ranges(const Conjunction& all);
     void register_one(EntryId entry, std::uint32_t partition, const Conjunction& all, Registrations& out);
+    void put_down(const Registration& at, Registrations& out);
     void register_range(EntryId entry, std::uint32_t partition, const Choice& choice, Registrations& out);
 
     template <class Take>
@@ -113,17 +117,19 @@ class CandidateIndex {
         for (const auto entry : partition.always)
             if (!take(entry)) return false;
         for (const auto& use : partition.uses) {
+            if (use.equal > 0) {
+                const auto hash = probe.hash_at(use.path);
+                if (hash != 0 && !offer(slot_hash(number, use.path, 0, hash), take)) return false;
+                if (use.only_equal()) continue;
+            }
             const auto& found = probe.at(use.path);
-            if (found.hash == 0) continue;
-            if (use.equal > 0 && !offer(slot_hash(number, use.path, 0, found.hash), take)) return false;
-            if (found.text) {
+            if (found.kind == Probe::Kind::Text) {
                 for (const auto& [length, count] : use.prefixes) {
-                    if (length > found.text->size()) break;
-                    if (!offer(slot_hash(number, use.path, 1, text_hash(found.text->substr(0, length))),
-                               take))
+                    if (length > found.text.size()) break;
+                    if (!offer(slot_hash(number, use.path, 1, text_hash(found.text.substr(0, length))), take))
                         return false;
                 }
-            } else if (found.number && !in_ranges(number, use, *found.number, take)) {
+            } else if (found.kind == Probe::Kind::Number && !in_ranges(number, use, found.number, take)) {
                 return false;
             }
         }

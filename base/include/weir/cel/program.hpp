@@ -72,12 +72,26 @@ class SimpleBindings final : public Bindings {
 };
 
 /// A comparison lifted out of an expression for indexes: `path == literal`, `path in [literals]`,
-/// `path.startsWith(literal)`, `path >= literal`... A path is variable.field.field.
+/// `path.startsWith(literal)`, `path >= literal`, `has(path)`... A path is variable.field.field. What is
+/// compared may also be computed, as in `size(event.data.files) == 3`: then there is its text instead of a
+/// path.
 struct Comparison {
-    enum class Op { Equal, In, Prefix, Less, LessEqual, Greater, GreaterEqual };
+    enum class Op {
+        Equal,
+        In,
+        Prefix,
+        Less,
+        LessEqual,
+        Greater,
+        GreaterEqual,
+        NotEqual, ///< there, and not equal
+        Suffix,
+        Has, ///< no literal
+    };
     std::vector<std::string> path;
     Op op = Op::Equal;
     std::vector<Value> literals;
+    std::string computed; ///< an expression over the same variables, where `path` is empty
 };
 
 /// What must hold for an expression to be true, as far as an index can use it: any of the alternatives, each
@@ -85,6 +99,9 @@ struct Comparison {
 /// expression true. No alternatives at all: nothing is known, evaluate always.
 struct Necessary {
     std::vector<std::vector<Comparison>> alternatives;
+    /// The expression is true if and only if an alternative holds: nothing is left to evaluate. Comparisons
+    /// hold as CEL says (numbers across kinds, Value::equals, order); a missing path makes any of them fail.
+    bool exact = false;
 };
 
 /// Why an expression is not true: the smallest clause (an operand of &&, || or !) that decides it.
@@ -109,6 +126,8 @@ class Program {
     [[nodiscard]] Result<bool> test(const Bindings& bindings) const;
     /// test(), with every error as false: no allocation, for what runs on each event.
     [[nodiscard]] bool matches(const Bindings& bindings) const;
+    /// evaluate(), with every error as nothing: an error allocates nothing either.
+    [[nodiscard]] std::optional<Value> value(const Bindings& bindings) const;
     /// Says why test() gave false or failed with these bindings.
     [[nodiscard]] Explanation explain(const Bindings& bindings) const;
 
