@@ -40,7 +40,8 @@ TEST_CASE("an event in JSON is read whole") {
 TEST_CASE("data stays as it was written but for white space") {
     for (const auto* data :
          {"18446744073709551615", "-9223372036854775808", "1.10", "1e2", "0.1000000000000000055",
-          "\"\\u00fc \\/ x\"", "[1,{\"z\":1,\"a\":2}]", "null", "true", "\"\"", "{}"}) {
+          "18446744073709551616", "{\"n\":-123456789012345678901234567890}", "\"\\u00fc \\/ x\"",
+          "[1,{\"z\":1,\"a\":2}]", "null", "true", "\"\"", "{}"}) {
         const auto event = decode(",\"data\": " + std::string(data) + " ,\"x\":\"y\"");
         INFO(data);
         REQUIRE(event.ok());

@@ -41,6 +41,20 @@ TEST_CASE("events are taken in all three modes") {
     CHECK(rig.engine.published[3].id == "2");
 }
 
+TEST_CASE("integers of any length are taken, and kept as they were written") {
+    Rig rig;
+    const std::string data = R"({"n":123456789012345678901234567890,"m":-18446744073709551616})";
+    Rig::json(rig.post("/v1/events", event("1", data), structured), 202);
+    Rig::json(rig.post("/v1/events", "[" + event("2", data) + "]", batched), 202);
+    Rig::json(rig.api.handle(binary(data)), 202);
+    REQUIRE(rig.engine.published.size() == 3);
+    for (const auto& published : rig.engine.published)
+        CHECK(published.data == data);
+    const auto beyond = event("4", "{\"n\":1" + std::string(400, '0') + "}");
+    CHECK(rig.post("/v1/events", beyond, structured).status == 400);
+    CHECK(rig.engine.published.size() == 3);
+}
+
 TEST_CASE("bad events are refused clearly and nothing is published") {
     Rig rig;
     const auto post = [&](const std::string& body, const std::string& type) {

@@ -113,6 +113,26 @@ TEST_CASE("patterns: globs on type, source and subject; flow, team and outcome o
     CHECK(schedule->pattern_miss(0, view) == "it waits for slots of the schedule 0 6 * * *");
 }
 
+TEST_CASE("integers that 64 bits do not hold are doubles to a condition") {
+    const auto meets = [](const std::string& where, const std::string& json) {
+        const auto compiled = compiled_of(with_when("{event: e, where: '" + where + "'}"));
+        const auto event = event_of("e", json);
+        EventView view(event);
+        const auto result = compiled->where(0, view);
+        CHECK(event.data == json);
+        return result.ok() && *result;
+    };
+    CHECK(meets("type(event.data.n) == double", R"({"n":123456789012345678901234567890})"));
+    CHECK(meets("event.data.n > 1e29 && event.data.n < 2e29", R"({"n":123456789012345678901234567890})"));
+    CHECK(
+        meets("event.data.n < -1e29 && event.data.m == 1", R"({"n":-123456789012345678901234567890,"m":1})"));
+    CHECK(meets("type(event.data.n) == double", R"({"n":9223372036854775808})"));
+    CHECK(meets("type(event.data.n) == double", R"({"n":18446744073709551616})"));
+    CHECK(meets("type(event.data.n) == int", R"({"n":-9223372036854775808})"));
+    CHECK(meets("event.data.a == \"x\"", R"({"a":"x","n":18446744073709551616})"));
+    CHECK_FALSE(meets("event.data.n == 1", R"({"n":123456789012345678901234567890})"));
+}
+
 TEST_CASE("where: true, false, error; and why") {
     const auto compiled =
         compiled_of(with_when("{event: e, where: 'event.data.a == 1 && event.data.b > 2'}"));
