@@ -301,3 +301,26 @@ TEST_CASE("a long chain of skipped tasks is no deep recursion", "[interpreter]")
     CHECK(run.play().empty());
     CHECK(run.machine.outcome() == Outcome::Succeeded);
 }
+
+TEST_CASE("work says in which attempt of the run its inputs were made, through DAGs and skipped tasks",
+          "[interpreter]") {
+    const std::string components = std::string(plain) +
+                                   "  dag: {dag: {tasks: {x: {componentRef: {name: c}}, y: {componentRef: "
+                                   "{name: c}, dependentTasks: [x]}}}}";
+    Player run(good_pipeline(pipeline_text(
+        components, task("a") + task("b") +
+                        "      d: {componentRef: {name: dag}, dependentTasks: [a]}\n"
+                        "      s: {componentRef: {name: c}, dependentTasks: [d], triggerPolicy: {condition: "
+                        "\"false\"}}\n"
+                        "      e: {componentRef: {name: c}, dependentTasks: [b, s], triggerPolicy: "
+                        "{strategy: ALL_UPSTREAM_TASKS_COMPLETED}}\n"
+                        "      f: {componentRef: {name: c}, dependentTasks: [b]}\n")));
+    std::map<std::string, int> made;
+    for (auto ready = run.machine.take_ready(); !ready.empty(); ready = run.machine.take_ready())
+        for (const auto& work : ready) {
+            made[work.path] = work.inputs_made;
+            const int attempt = work.path == "a" ? 2 : work.path == "d/x" ? 3 : 1;
+            run.machine.report(work.path, {true, {}, {}, attempt}, from_ns(0));
+        }
+    CHECK(made == std::map<std::string, int>{{"a", 1}, {"b", 1}, {"d/x", 2}, {"d/y", 3}, {"e", 3}, {"f", 1}});
+}
