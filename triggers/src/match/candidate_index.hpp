@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -44,9 +45,10 @@ class CandidateIndex {
     /// Calls `take(entry)` for each candidate, some more than once, until it returns false.
     template <class Take>
     void candidates(std::string_view type, Probe& probe, Take&& take) const {
+        Wanted wanted(postings_);
         const auto own = types_.find(type);
-        if (own != types_.end() && !candidates_in(own->second, probe, take)) return;
-        candidates_in(0, probe, take);
+        if (own != types_.end() && !candidates_in(own->second, probe, wanted, take)) return;
+        if (candidates_in(0, probe, wanted, take)) wanted.flush(take);
     }
 
     [[nodiscard]] std::size_t bytes() const;
@@ -104,32 +106,53 @@ class CandidateIndex {
     void put_down(const Registration& at, Registrations& out);
     void register_range(EntryId entry, std::uint32_t partition, const Choice& choice, Registrations& out);
 
-    template <class Take>
-    bool offer(std::uint64_t hash, Take& take) const {
-        for (const auto entry : postings_.find(hash))
-            if (!take(entry)) return false;
-        return true;
-    }
+    /// The hashes that an event is looked up by: all of them first, then what stands there, so that the
+    /// memory of one is on its way while another one is made.
+    class Wanted {
+      public:
+        explicit Wanted(const Postings& postings) : postings_(postings) {}
+        /// False when `take` has had enough.
+        template <class Take>
+        bool add(std::uint64_t hash, Take& take) {
+            if (!postings_.prefetch(hash)) return true;
+            hashes_[count_++] = hash;
+            return count_ < hashes_.size() || flush(take);
+        }
+        template <class Take>
+        bool flush(Take& take) {
+            const auto count = std::exchange(count_, 0);
+            for (std::size_t i = 0; i < count; ++i)
+                for (const auto entry : postings_.find(hashes_[i]))
+                    if (!take(entry)) return false;
+            return true;
+        }
+
+      private:
+        const Postings& postings_;
+        std::size_t count_ = 0;
+        std::array<std::uint64_t, 32> hashes_;
+    };
 
     template <class Take>
-    bool candidates_in(std::uint32_t number, Probe& probe, Take& take) const {
+    bool candidates_in(std::uint32_t number, Probe& probe, Wanted& wanted, Take& take) const {
         const auto& partition = partitions_[number];
         for (const auto entry : partition.always)
             if (!take(entry)) return false;
         for (const auto& use : partition.uses) {
             if (use.equal > 0) {
                 const auto hash = probe.hash_at(use.path);
-                if (hash != 0 && !offer(slot_hash(number, use.path, 0, hash), take)) return false;
+                if (hash != 0 && !wanted.add(slot_hash(number, use.path, 0, hash), take)) return false;
                 if (use.only_equal()) continue;
             }
             const auto& found = probe.at(use.path);
             if (found.kind == Probe::Kind::Text) {
                 for (const auto& [length, count] : use.prefixes) {
                     if (length > found.text.size()) break;
-                    if (!offer(slot_hash(number, use.path, 1, text_hash(found.text.substr(0, length))), take))
-                        return false;
+                    const auto hash = text_hash(found.text.substr(0, length));
+                    if (!wanted.add(slot_hash(number, use.path, 1, hash), take)) return false;
                 }
-            } else if (found.kind == Probe::Kind::Number && !in_ranges(number, use, found.number, take)) {
+            } else if (found.kind == Probe::Kind::Number &&
+                       !in_ranges(number, use, found.number, wanted, take)) {
                 return false;
             }
         }
@@ -137,11 +160,11 @@ class CandidateIndex {
     }
 
     template <class Take>
-    bool in_ranges(std::uint32_t number, const PathUse& use, double value, Take& take) const {
+    bool in_ranges(std::uint32_t number, const PathUse& use, double value, Wanted& wanted, Take& take) const {
         // A range as wide as its bins begins in the bin of the value or in the one before.
         for (const auto& [level, count] : use.bins)
             for (const int shift : {0, -1})
-                if (!offer(slot_hash(number, use.path, 2, bin_value(level, value, shift)), take))
+                if (!wanted.add(slot_hash(number, use.path, 2, bin_value(level, value, shift)), take))
                     return false;
         for (auto at = use.at_least.begin(); at != use.at_least.end() && at->first <= value; ++at)
             if (!take(at->second)) return false;

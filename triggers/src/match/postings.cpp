@@ -21,13 +21,18 @@ bool Postings::add(std::uint64_t hash, EntryId entry) {
     if ((used_ + 1) * 3 > slots_.size() * 2) grow();
     const auto at = position(hash);
     auto& slot = slots_[at];
+    auto& [first, second] = slot.values;
     if (tags_[at] == empty) {
-        slot = {hash, entry, false};
+        slot = {hash, {entry, none}};
         tags_[at] = tag_of(hash);
         ++used_;
         return true;
     }
-    if (!slot.is_list) {
+    if (second == none) {
+        second = entry;
+        return false;
+    }
+    if (second != list_mark) {
         std::uint32_t list = 0;
         if (free_lists_.empty()) {
             list = static_cast<std::uint32_t>(lists_.size());
@@ -36,11 +41,10 @@ bool Postings::add(std::uint64_t hash, EntryId entry) {
             list = free_lists_.back();
             free_lists_.pop_back();
         }
-        lists_[list].push_back(slot.value);
-        slot.value = list;
-        slot.is_list = true;
+        lists_[list] = {first, second};
+        slot.values = {list, list_mark};
     }
-    lists_[slot.value].push_back(entry);
+    lists_[first].push_back(entry);
     return false;
 }
 
@@ -48,22 +52,25 @@ void Postings::remove(std::uint64_t hash, EntryId entry) {
     if (slots_.empty()) return;
     const auto at = position(hash);
     if (tags_[at] == empty) return;
-    auto& slot = slots_[at];
-    if (slot.is_list) {
-        auto& list = lists_[slot.value];
+    auto& [first, second] = slots_[at].values;
+    if (second == list_mark) {
+        auto& list = lists_[first];
         // What came last goes first more often than not.
         const auto found = std::find(list.rbegin(), list.rend(), entry);
         if (found != list.rend()) {
             *found = list.back();
             list.pop_back();
         }
-        if (list.size() > 1) return;
-        const auto last = list.front();
-        free_lists_.push_back(slot.value);
+        if (list.size() > 2) return;
+        free_lists_.push_back(first);
+        const std::array<EntryId, 2> rest{list[0], list[1]};
         std::vector<EntryId>().swap(list);
-        slot.value = last;
-        slot.is_list = false;
-    } else if (slot.value == entry) {
+        slots_[at].values = rest;
+    } else if (second == entry) {
+        second = none;
+    } else if (first == entry && second != none) {
+        first = std::exchange(second, none);
+    } else if (first == entry) {
         close_gap(at);
         --used_;
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -11,7 +12,7 @@ namespace weir::triggers::match {
 using EntryId = std::uint32_t;
 
 /// Which entries stand under a 64-bit hash. The hash stands for the literal: two literals that share one only
-/// make a candidate too many. Open addressing with linear probing; a slot holds its only entry itself.
+/// make a candidate too many. Open addressing with linear probing; a slot holds one or two entries itself.
 class Postings {
   public:
     /// True if nothing stood under the hash before.
@@ -23,16 +24,29 @@ class Postings {
         const auto at = position(hash);
         if (tags_[at] == empty) return {};
         const auto& slot = slots_[at];
-        if (!slot.is_list) return {&slot.value, 1};
-        return lists_[slot.value];
+        if (slot.values[1] == list_mark) return lists_[slot.values[0]];
+        return {slot.values.data(), slot.values[1] == none ? 1U : 2U};
+    }
+    /// False if find() would find nothing; otherwise it mostly will, and its memory is on its way.
+    [[nodiscard]] bool prefetch(std::uint64_t hash) const {
+        if (slots_.empty()) return false;
+        const auto mask = slots_.size() - 1;
+        const auto tag = tag_of(hash);
+        auto at = static_cast<std::size_t>(hash) & mask;
+        while (tags_[at] != empty && tags_[at] != tag)
+            at = (at + 1) & mask;
+        if (tags_[at] == empty) return false;
+        __builtin_prefetch(&slots_[at]);
+        return true;
     }
     [[nodiscard]] std::size_t bytes() const;
 
   private:
+    /// What stands in place of a second entry: there is none, or the first value is the number of a list.
+    static constexpr EntryId none = 0xffffffff, list_mark = 0xfffffffe;
     struct Slot {
         std::uint64_t hash = 0;
-        std::uint32_t value = 0; ///< the entry, or the number of its list
-        bool is_list = false;
+        std::array<EntryId, 2> values{};
     };
     static constexpr std::uint8_t empty = 0;
     static std::uint8_t tag_of(std::uint64_t hash) { return static_cast<std::uint8_t>(hash >> 56 | 1); }
