@@ -105,6 +105,17 @@ void World::die() {
     storage_->power_loss(chance_.next());
 }
 
+/// Weir died and starts again. False: it died of that as well.
+bool World::rise() {
+    die();
+    try {
+        boot();
+    } catch (const Crash&) {
+        return false;
+    }
+    return true;
+}
+
 void World::pump() {
     while (!posts_.empty()) {
         auto task = std::move(posts_.front());
@@ -254,8 +265,8 @@ Report World::run() {
             if (clock_.peek() >= plan_.end) break;
             clock_.advance_to(next_instant().value_or(plan_.end));
         } catch (const Crash&) {
-            die();
-            boot();
+            while (!rise()) {
+            }
         }
     }
     if (report_.failures.empty()) close_down();

@@ -81,6 +81,7 @@ class World {
     void boot();
     void start_shell();
     void die();
+    bool rise();
     /// Everything up to the next instant at which something happens.
     void live();
     void close_down();
