@@ -14,12 +14,14 @@ using ledger::DecisionRow;
 using ledger::InputRow;
 using ledger::RunRow;
 
+/// " in 545ms", " in 3.5s", " in 2m10s"
 std::string duration_between(Instant from, Instant to) {
     if (to_ns(from) == 0 || to <= from) return {};
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(to - from);
-    return " in " + format_duration(ms.count() < 10'000
-                                        ? Duration(ms)
-                                        : Duration(std::chrono::duration_cast<std::chrono::seconds>(ms)));
+    if (ms < std::chrono::seconds(1)) return " in " + format_duration(Duration(ms));
+    if (ms < std::chrono::seconds(10))
+        return " in " + std::to_string(ms.count() / 1000) + "." + std::to_string(ms.count() % 1000 / 100) + "s";
+    return " in " + format_duration(std::chrono::duration_cast<std::chrono::seconds>(ms));
 }
 
 /// Turns rows into nodes for a person and for a program.
@@ -90,7 +92,9 @@ class Describer {
         } else if (event.kind == ledger::InputKind::TimerFired) {
             out.label = "slot of schedule " + printable(event.id, 100);
         } else {
-            out.label = "event " + printable(event.type, 100) + "  id " + printable(event.id, 100) +
+            out.label = "event " + printable(event.type, 100);
+            if (!event.subject.empty()) out.label += "  " + printable(event.subject, 100);
+            out.label += "  id " + printable(event.id, 100) +
                         "  from " + printable(event.source, 100) + "  " + format_rfc3339(event.time);
             if (event.duplicate_of) out.label += "  (duplicate)";
         }
