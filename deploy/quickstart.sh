@@ -68,8 +68,9 @@ build_weir() {
         [ $((seconds % 10)) -ne 0 ] || echo "    ${seconds} s: $(grep -o '^\[[0-9]*/[0-9]*\]' "$log" | tail -n 1) steps"
     done
     if ! wait "$ninja_pid"; then
-        tail -n 40 "$log"
-        rm -f "$log"
+        # The first of the compiler's errors says most; the rest stays in the file.
+        grep -n -m 5 -A 4 -E 'error:|FAILED|rror: ' "$log" || tail -n 40 "$log"
+        echo "All of it: $log" >&2
         return 1
     fi
     rm -f "$log"
@@ -80,7 +81,7 @@ first=no
 if [ -z "$weir" ]; then
     # shellcheck disable=SC2086  # the lists are words
     weir_install $weir_packages_tools $weir_packages_libraries $weir_packages_running || exit 1
-    build_weir || { echo 'The build failed; its end stands above.' >&2; exit 1; }
+    build_weir || { echo 'The build failed; the first errors stand above.' >&2; exit 1; }
     [ -f build-release/quickstart-was-here ] || first=yes
 else
     first=yes

@@ -171,7 +171,8 @@ void Session::on_read_failure(Failure failure) {
                                    std::to_string(context_.limits.header_bytes_max) + " bytes"),
                        false);
     }
-    const auto& http_errors = http::make_error_code(http::error::bad_method).category();
+    const auto some_http_error = http::make_error_code(http::error::bad_method);
+    const auto& http_errors = some_http_error.category();
     if (failure.category() == http_errors && failure != http::error::end_of_stream &&
         failure != http::error::partial_message) {
         return respond(problem(400, "malformed-http", "this is not HTTP/1.1: " + failure.message()), false);

@@ -70,9 +70,11 @@ Result<Entry> read(const std::string& text) {
         entry.attempt = json.value("attempt", 1);
         entry.settle_after = Duration(json.value("settle_after", (entry.due - entry.accepted).count()));
         entry.planned_outputs_json = json.value("planned_outputs", entry.outputs_json);
+        const std::string ended = json.at("outcome");
+        const std::string planned = json.value("planned", ended);
         for (const Outcome outcome : {Outcome::Succeeded, Outcome::Failed, Outcome::Cancelled}) {
-            if (to_string(outcome) == json.at("outcome")) entry.outcome = outcome;
-            if (to_string(outcome) == json.value("planned", json.at("outcome"))) entry.planned = outcome;
+            if (to_string(outcome) == ended) entry.outcome = outcome;
+            if (to_string(outcome) == planned) entry.planned = outcome;
         }
         return entry;
     } catch (const std::exception& error) {
