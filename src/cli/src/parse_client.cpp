@@ -209,7 +209,7 @@ void Parser::add_runs() {
                 "  weir run ads/train date=2026-05-01 rows=1000\n"
                 "  weir run ads/train --request-id nightly-2026-05-01   # the same id gives the same run");
     made->add_option("FLOW", options->flow, "TEAM/FLOW")->required();
-    made->add_option("KEY=VALUE", options->parameters, "parameters: text for strings, JSON for other types")
+    made->add_option("PARAMETER", options->parameters, "KEY=VALUE: text for strings, JSON for other types")
         ->check([](const std::string& text) {
             const auto equals = text.find('=');
             return equals == std::string::npos || equals == 0
