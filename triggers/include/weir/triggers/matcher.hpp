@@ -12,9 +12,10 @@
 namespace weir::triggers {
 
 /// Which triggers an event concerns. Indexed: literals of the patterns and of `where` (type, then equality on
-/// paths, lists, prefixes, ranges) choose the candidates, and only those are evaluated, so the cost of an
-/// event follows its candidates, not the number of triggers. Schedule leaves are not in it: their slots come
-/// by timers. Thread: one at a time (the loop's). Errors: none; a `where` that fails is no match.
+/// paths and on what is computed, lists, prefixes, ranges) choose the candidates, and only those are looked
+/// at, so the cost of an event follows its candidates, not the number of triggers. A `where` is evaluated
+/// only as far as its literals leave it open. Schedule leaves are not in it: their slots come by timers.
+/// Thread: one at a time (the loop's). Errors: none; a `where` that fails is no match.
 class Matcher {
   public:
     /// A leaf that an event fills: pattern met and `where` true.
@@ -43,7 +44,7 @@ class Matcher {
     /// The same without allocating once `out` has grown.
     void match(EventView& event, Match& out);
 
-    /// For benchmarks and tests: candidates evaluated since the start, and the index's own memory (estimate).
+    /// For benchmarks and tests: candidates looked at since the start, and the index's own memory (estimate).
     [[nodiscard]] std::uint64_t evaluations() const;
     [[nodiscard]] std::size_t index_bytes() const;
 
