@@ -285,6 +285,51 @@ TEST_CASE("what is necessary never misses a true expression, and is enough where
     CHECK(true_ones > 1'000);
 }
 
+namespace {
+
+std::string random_text(Dice& dice, const std::vector<std::string>& parts, std::uint32_t parts_max) {
+    std::string out;
+    for (auto n = dice.roll(parts_max + 1); n > 0; --n)
+        out += parts[dice.roll(static_cast<std::uint32_t>(parts.size()))];
+    return out;
+}
+
+} // namespace
+
+TEST_CASE("whatever a regular expression matches begins and ends as is read off it") {
+    const std::vector<std::string> tokens{"a",    "b",    "a",    "b",    "\xc3\xa9",    "2",   ".", "*",
+                                          "+",    "?",    "{2}",  "{0,}", "{,2}",        "{",   "}", "[a]",
+                                          "[.]",  "[ab]", "[^a]", "[]a]", "[[:alpha:]]", "(",   ")", "(?:",
+                                          "(?i)", "|",    "\\.",  "\\d",  "\\b",         "\\$", "]", ","};
+    const std::vector<std::string> characters{"a",  "b", "A", "2", ".", "\xc3\xa9",
+                                              "\n", "]", ",", "{", "}", "$"};
+    Dice dice{4711};
+    std::size_t patterns = 0, lifted = 0, matched = 0;
+    for (int round = 0; round < 20'000; ++round) {
+        const auto pattern =
+            (dice.roll(2) ? "^" : "") + random_text(dice, tokens, 6) + (dice.roll(2) ? "$" : "");
+        const auto program = Program::compile("v.a.matches(r'" + pattern + "')", {.any_variable = true});
+        if (!program.ok()) continue;
+        ++patterns;
+        const auto necessary = program->necessary();
+        if (necessary.alternatives.empty()) continue;
+        ++lifted;
+        for (int i = 0; i < 20; ++i) {
+            SimpleBindings all;
+            const auto text = random_text(dice, characters, 5);
+            all.set("v", Value::object({{"a", Value::string(text)}}));
+            if (!program->matches(all)) continue;
+            ++matched;
+            INFO(pattern << " matches " << text);
+            for (const auto& c : necessary.alternatives.front())
+                CHECK(holds(c, *all.find("v")));
+        }
+    }
+    CHECK(patterns > 5'000);
+    CHECK(lifted > 2'000);
+    CHECK(matched > 2'000);
+}
+
 TEST_CASE("paths, guards and variables") {
     const auto program = compiled(
         "event.data.a == 1 && has(event.data.b) && (has(event.data.c) ? event.data.c[0].x : other) == "
