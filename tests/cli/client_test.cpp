@@ -117,6 +117,7 @@ TEST_CASE("manual acts carry who and why") {
     CHECK(invoke({"cancel", run}).code == 0);
     CHECK(acts.back() == "cancel " + run + " by local:alice: by hand");
     CHECK(invoke({"retry", run, "--json"}).code == 0);
+    CHECK(holds(invoke({"retry", run}).out, "run " + run + " is tried again: attempt "));
     CHECK(invoke({"delete", "retrain", "--reason", "a & b + c"}).code == 0);
     CHECK(acts.back() == "delete default/retrain by local:alice: a & b + c");
     served.rig.engine.failure = Error(ErrorKind::NotFound, "there is no trigger ads/none");

@@ -199,13 +199,14 @@ TEST_CASE("only an attempt that failed or was cancelled is followed by another")
     engine.fact(Kind::Settled, 2, Outcome::Cancelled);
     engine.retry();
     engine.fact(Kind::Settled, 3, Outcome::Succeeded);
-    refused("only a failed or cancelled run");
+    refused("this one succeeded");
 
     Rig other;
     other.fact(Kind::Settled, 1, Outcome::Refused, "no such pipeline");
     const auto never = other.retry();
     REQUIRE(never.refused.has_value());
     CHECK(never.refused->kind == ErrorKind::Conflict);
+    CHECK(never.refused->message.find("never started") != std::string::npos);
 }
 
 TEST_CASE("a retry that no report has answered is known as such after a restart") {

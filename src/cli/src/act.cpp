@@ -67,7 +67,7 @@ std::string sentence(const ActOptions& options, const Json& answer) {
     const auto outcome = cell(answer, "outcome");
     const auto state = outcome.empty() ? cell(answer, "state") : outcome;
     if (options.verb == "cancel") return "asked run " + target + " to end; it is now " + state;
-    return "run " + target + " is tried again; it is now " + state;
+    return "run " + target + " is tried again: attempt " + cell(answer, "attempt") + " was asked for";
 }
 
 } // namespace

@@ -195,9 +195,12 @@ void Parser::add_runs() {
     for (const std::string verb : {"cancel", "retry"}) {
         auto options = std::make_shared<ActOptions>();
         options->verb = verb;
-        auto* made = command(
-            verb, verb == "cancel" ? "ask a run to end" : "try a failed run again; finished tasks are kept",
-            "  weir " + verb + " 0190b3a2-... --reason 'wrong input'");
+        auto* made = command(verb,
+                             verb == "cancel"
+                                 ? "ask a run to end"
+                                 : "open the next attempt of a run that failed or was cancelled: tasks that "
+                                   "succeeded are kept, the others run again",
+                             "  weir " + verb + " 0190b3a2-... --reason 'wrong input'");
         made->add_option("RUN", options->target, "a run's id")->required();
         reason(made, options->reason);
         json(made, options->json);

@@ -20,6 +20,13 @@ DecisionId manual_decision(const std::string& secret, const Cause& cause) {
     return decision_id(secret, TriggerUid{}, "manual", cause, 0);
 }
 
+/// Why a settled run cannot be tried again.
+std::string why_not(const std::optional<flows::Outcome>& outcome) {
+    if (outcome == flows::Outcome::Succeeded) return "succeeded";
+    if (outcome == flows::Outcome::Lost) return "is lost: its backend does not know it";
+    return "never started";
+}
+
 } // namespace
 
 RunId Core::manual_run_id(const std::string& request_id) const {
@@ -102,7 +109,9 @@ void Core::Step::retry(const RetryInput& command) {
     if (command.run.state != ledger::RunState::Settled)
         return refuse(ErrorKind::Conflict, "the end of the run is just being recorded: ask again");
     if (command.run.outcome != flows::Outcome::Failed && command.run.outcome != flows::Outcome::Cancelled)
-        return refuse(ErrorKind::Conflict, "only a failed or cancelled run can be tried again");
+        return refuse(ErrorKind::Conflict, "only a failed or cancelled run can be tried again; this one " +
+                                               why_not(command.run.outcome) +
+                                               ": start another with `weir run`");
     if (command.run.attempt < 1 || command.run.flow_version.empty())
         return refuse(ErrorKind::Conflict,
                       "the run never reached its backend: there is no attempt to repeat");

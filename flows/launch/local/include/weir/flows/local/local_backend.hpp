@@ -32,6 +32,8 @@ struct LocalSettings {
 ///   runs/<run id>/request.json        making the folder is the creation of the run
 ///   runs/<run id>/tasks/<task>/@N/    attempt N: its log, working folder, outputs; @N.json: how it ended
 ///   runs/<run id>/settled.json        how the run ended
+///   runs/<run id>/attempt.json        the newest attempt of the run, if it was tried again (retry());
+///   runs/<run id>/settled@N.json      then how attempt N ended
 /// Opened again it knows every run; one that is not settled goes on when it is watched: finished tasks are
 /// kept, interrupted ones run again (or fail the run: `on_restart: fail`). Owner:  the application; the
 /// supervisor and the clock must outlive it. Thread: any. Callbacks and reports come on the backend's own
