@@ -83,6 +83,7 @@ void SimLauncher::retry(RunId run, int attempt, std::string, std::function<void(
         if (attempt != record.attempt + 1)
             faults_seen.push_back("run " + run.to_string() + " was to be tried again as attempt " +
                                   std::to_string(attempt) + " after " + std::to_string(record.attempt));
+        if (chance_.happens(faults_.repeat_report)) report(run); // of the old attempt: it was on its way
         record.attempt = attempt;
         // Of the attempt, not of chance, as with the first one.
         const auto fate = number_of(record.request.arguments_json + std::to_string(attempt));
