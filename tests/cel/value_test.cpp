@@ -176,6 +176,16 @@ TEST_CASE("canonical keys are equal exactly for equal values") {
             CHECK((*x == *y) == a.equals(b));
         }
     }
+    // A person sees the value, whatever its content imitates.
+    for (const char* text : {R"("s3:abc")", R"("")", "17", "-2.5", "1e+300", "true", R"([1,["a","]"],false])",
+                             R"({"a":{"b":[1]},"m2:x":"}"})"})
+        CHECK(key_json(*canonical_key(json(text))) == text);
+    CHECK(key_json(*canonical_key(Value::bytes("hi"))) == R"("aGk=")");
+    CHECK(key_json(*canonical_key(Value::timestamp(0, 0))) == R"("1970-01-01T00:00:00Z")");
+    CHECK(key_json(*canonical_key(Value::duration(std::chrono::milliseconds(1500)))) == R"("1.5s")");
+    CHECK(key_json(*canonical_key(Value::real(HUGE_VAL))) == R"("+Inf")");
+    CHECK(key_json("s9:ab") == R"("s9:ab")");
+    CHECK(key_json("") == R"("")");
     CHECK_FALSE(canonical_key(Value::null()).ok());
     CHECK_FALSE(canonical_key(json("[null]")).ok());
     CHECK_FALSE(canonical_key(json("{\"a\":null}")).ok());

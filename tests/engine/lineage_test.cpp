@@ -30,7 +30,7 @@ struct Chain {
         story.commit();
         users = story.event("data.ready", "u-1");
         auto fired = story.decision(join, users, {{orders, "orders"}, {users, "users"}},
-                                    ledger::Verdict::Fired, "joined", "\"2026-11-21\"");
+                                    ledger::Verdict::Fired, "joined", "s10:2026-11-21");
         features = story.run(fired, "features",
                              {{orders, "/lake", "o-1", "orders"}, {users, "/lake", "u-1", "users"}});
         story.commit();

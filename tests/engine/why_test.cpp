@@ -188,7 +188,7 @@ TEST_CASE("why: suppressed and failed decisions say why and what to do") {
 TEST_CASE("why: a held event says what it waits for and until when") {
     Fixture f(join);
     const auto a = f.story.event("data.ready", "a", R"({"table":"orders","date":"d1"})");
-    f.story.hold(f.no, 0, "orders", "\"d1\"", a);
+    f.story.hold(f.no, 0, "orders", "s2:d1", a);
     f.story.commit();
     const auto held = f.ask("a");
     CHECK(held.verdict == "held");
@@ -208,7 +208,7 @@ TEST_CASE("why: a held event says what it waits for and until when") {
     SECTION("the other half comes: both fired, each says so in its way") {
         const auto b = f.story.event("data.ready", "b", R"({"table":"users","date":"d1"})");
         const auto decision = f.story.decision(f.no, b, {{a, "orders"}, {b, "users"}}, ledger::Verdict::Fired,
-                                               "joined", "\"d1\"");
+                                               "joined", "s2:d1");
         f.story.run(decision, "train", {{a, "/lake", "a", "orders"}, {b, "/lake", "b", "users"}},
                     ledger::RunState::Waiting);
         f.story.leave(f.no, 0, a, b, "consumed", decision);
@@ -222,7 +222,7 @@ TEST_CASE("why: a held event says what it waits for and until when") {
     }
     SECTION("a newer one takes its place") {
         const auto b = f.story.event("data.ready", "b", R"({"table":"orders","date":"d1"})");
-        f.story.hold(f.no, 0, "orders", "\"d1\"", b);
+        f.story.hold(f.no, 0, "orders", "s2:d1", b);
         f.story.leave(f.no, 0, a, b, "superseded");
         f.story.commit();
         CHECK(f.ask("a").verdict == "suppressed");
@@ -243,7 +243,7 @@ TEST_CASE("why: a held event says what it waits for and until when") {
 TEST_CASE("why: what ends a held event without a firing, and what does not help it") {
     Fixture f(join);
     const auto a = f.story.event("data.ready", "a", R"({"table":"orders","date":"d1"})");
-    f.story.hold(f.no, 0, "orders", "\"d1\"", a);
+    f.story.hold(f.no, 0, "orders", "s2:d1", a);
     f.story.commit();
 
     SECTION("an update or a deletion ends it") {

@@ -111,72 +111,6 @@ Status write(const Value& value, std::string& out) {
     return {};
 }
 
-/// Texts carry their length, so that no content can imitate a structure.
-void put(std::string& out, char tag, std::string_view text) {
-    out += tag;
-    out += std::to_string(text.size());
-    out += ':';
-    out += text;
-}
-
-Status write_key(const Value& value, std::string& out);
-
-Status write_map_key(const Value& value, std::string& out) {
-    std::vector<std::string> members;
-    for (const auto& [key, member] : value.as_map()) {
-        auto& text = members.emplace_back();
-        WEIR_TRY(write_key(key, text));
-        text += '=';
-        WEIR_TRY(write_key(member, text));
-    }
-    std::sort(members.begin(), members.end());
-    out += '{';
-    for (const auto& member : members)
-        put(out, 'm', member);
-    out += '}';
-    return {};
-}
-
-Status write_key(const Value& value, std::string& out) {
-    switch (value.kind()) {
-        case Kind::Null: return invalid("null cannot be a key");
-        case Kind::Bool: out += value.as_bool() ? "true" : "false"; return {};
-        case Kind::Int: out += 'i' + std::to_string(value.as_int()); return {};
-        case Kind::Uint: out += 'i' + std::to_string(value.as_uint()); return {};
-        case Kind::Double: {
-            const double d = value.as_double();
-            if (std::isnan(d)) return invalid("NaN cannot be a key: it equals nothing, not even itself");
-            std::int64_t whole = 0;
-            std::uint64_t large = 0;
-            if (to_int_exact(d, whole))
-                out += 'i' + std::to_string(whole);
-            else if (to_uint_exact(d, large))
-                out += 'i' + std::to_string(large);
-            else
-                out += 'd' + display(d);
-            return {};
-        }
-        case Kind::String: put(out, 's', value.as_string()); return {};
-        case Kind::Bytes: put(out, 'b', value.as_string()); return {};
-        case Kind::Type: put(out, 'y', value.as_string()); return {};
-        case Kind::Timestamp:
-            out += 't' + std::to_string(value.timestamp_seconds()) + '.' +
-                   std::to_string(value.timestamp_nanoseconds());
-            return {};
-        case Kind::Duration: out += 'u' + std::to_string(value.as_duration().count()); return {};
-        case Kind::List:
-            out += '[';
-            for (const auto& item : value.as_list()) {
-                WEIR_TRY(write_key(item, out));
-                out += ',';
-            }
-            out += ']';
-            return {};
-        case Kind::Map: return write_map_key(value, out);
-    }
-    return {};
-}
-
 } // namespace
 
 Result<Value> from_json(std::string_view text) {
@@ -200,12 +134,6 @@ Result<Value> from_json(std::string_view text) {
 Result<std::string> to_json(const Value& value) {
     std::string out;
     WEIR_TRY(write(value, out));
-    return out;
-}
-
-Result<std::string> canonical_key(const Value& value) {
-    std::string out;
-    WEIR_TRY(write_key(value, out));
     return out;
 }
 

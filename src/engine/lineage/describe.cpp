@@ -2,6 +2,7 @@
 
 #include <weir/base/json.hpp>
 #include <weir/base/text.hpp>
+#include <weir/cel/value.hpp>
 #include <weir/engine/find.hpp>
 #include <weir/engine/lines.hpp>
 
@@ -14,13 +15,19 @@ using ledger::DecisionRow;
 using ledger::InputRow;
 using ledger::RunRow;
 
+/// To the millisecond: the rest is for programs.
+std::string at(Instant time) {
+    return format_rfc3339(std::chrono::floor<std::chrono::milliseconds>(time));
+}
+
 /// " in 545ms", " in 3.5s", " in 2m10s"
 std::string duration_between(Instant from, Instant to) {
     if (to_ns(from) == 0 || to <= from) return {};
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(to - from);
     if (ms < std::chrono::seconds(1)) return " in " + format_duration(Duration(ms));
     if (ms < std::chrono::seconds(10))
-        return " in " + std::to_string(ms.count() / 1000) + "." + std::to_string(ms.count() % 1000 / 100) + "s";
+        return " in " + std::to_string(ms.count() / 1000) + "." + std::to_string(ms.count() % 1000 / 100) +
+               "s";
     return " in " + format_duration(std::chrono::duration_cast<std::chrono::seconds>(ms));
 }
 
@@ -88,14 +95,14 @@ class Describer {
         if (event.kind == ledger::InputKind::Settlement) {
             const auto slash = event.id.rfind('/');
             const auto attempt = slash == std::string::npos ? std::string("?") : event.id.substr(slash + 1);
-            out.label = "attempt " + printable(attempt, 10) + " ended " + format_rfc3339(event.time);
+            out.label = "attempt " + printable(attempt, 10) + " ended " + at(event.time);
         } else if (event.kind == ledger::InputKind::TimerFired) {
             out.label = "slot of schedule " + printable(event.id, 100);
         } else {
             out.label = "event " + printable(event.type, 100);
             if (!event.subject.empty()) out.label += "  " + printable(event.subject, 100);
-            out.label += "  id " + printable(event.id, 100) +
-                        "  from " + printable(event.source, 100) + "  " + format_rfc3339(event.time);
+            out.label += "  id " + printable(event.id, 100) + "  from " + printable(event.source, 100) +
+                         "  " + at(event.time);
             if (event.duplicate_of) out.label += "  (duplicate)";
         }
         out.json = event_line(event, false);
@@ -114,7 +121,7 @@ class Describer {
                         " " + std::string(ledger::to_string(decision.verdict)) + " (" +
                         printable(decision.reason, 60) + ")";
         }
-        if (!decision.key.empty()) out.label += "  key " + printable(decision.key, 80);
+        if (!decision.key.empty()) out.label += "  key " + printable(cel::key_json(decision.key), 80);
         if (decision.trigger.value != 0 && events_of(decision).empty())
             out.label += "  " + printable(decision.cause, 120);
         const auto run = run_of_.find(decision.no.value);

@@ -2,6 +2,7 @@
 
 #include <weir/base/json.hpp>
 #include <weir/base/text.hpp>
+#include <weir/cel/value.hpp>
 
 #include "json_object.hpp"
 
@@ -117,7 +118,10 @@ std::string decision_line(const ledger::DecisionRow& decision, const std::string
     line.text_or_null("run", run ? run->to_string() : std::string());
     line.time("at", decision.time);
     line.text_or_null("detail", decision.detail);
-    line.text_or_null("key", decision.key);
+    if (decision.key.empty())
+        line.null("key");
+    else
+        line.json("key", cel::key_json(decision.key));
     line.text_or_null("team", decision.team);
     line.text_or_null("leaf", decision.leaf);
     line.number("seq", decision.seq.value);

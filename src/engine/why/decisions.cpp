@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <weir/base/text.hpp>
+#include <weir/cel/value.hpp>
 #include <weir/engine/find.hpp>
 
 #include "question.hpp"
@@ -35,7 +36,7 @@ std::string others(const Question& question, const DecisionRow& row,
     }
     std::string text;
     if (!names.empty()) text += " with " + list(names);
-    if (!row.key.empty()) text += " on key " + printable(row.key, 120);
+    if (!row.key.empty()) text += " on key " + printable(cel::key_json(row.key), 120);
     return text;
 }
 

@@ -26,7 +26,7 @@ WhyVerdict Question::verdict(std::string verdict, std::string reason, std::strin
 }
 
 std::string at(Instant time) {
-    return format_rfc3339(time);
+    return format_rfc3339(std::chrono::floor<std::chrono::milliseconds>(time));
 }
 
 std::string list(const std::vector<std::string>& words) {

@@ -3,6 +3,7 @@
 #include <set>
 
 #include <weir/base/text.hpp>
+#include <weir/cel/value.hpp>
 
 #include "question.hpp"
 
@@ -13,7 +14,7 @@ using ledger::HeldRow;
 
 std::string held_as(const HeldRow& row) {
     auto text = "as `" + row.entered.leaf_name + "`";
-    if (!row.entered.key.empty()) text += " of key " + printable(row.entered.key, 120);
+    if (!row.entered.key.empty()) text += " of key " + printable(cel::key_json(row.entered.key), 120);
     return text;
 }
 

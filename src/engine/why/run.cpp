@@ -3,6 +3,7 @@
 #include <weir/base/json.hpp>
 #include <weir/base/text.hpp>
 #include <weir/cel/program.hpp>
+#include <weir/cel/value.hpp>
 #include <weir/engine/find.hpp>
 #include <weir/engine/lines.hpp>
 
@@ -133,7 +134,7 @@ class RunStory {
                    std::to_string(run_.trigger_version) + " fired at " + at(run_.created);
         if (decision_) {
             why += " (" + printable(decision_->reason, 60) + ")";
-            if (!decision_->key.empty()) why += " on key " + printable(decision_->key, 200);
+            if (!decision_->key.empty()) why += " on key " + printable(cel::key_json(decision_->key), 200);
             if (run_.events.empty()) why += ", by " + printable(decision_->cause, 200);
             if (!decision_->detail.empty()) why += ": " + printable(decision_->detail, 400);
             if (!decision_->without.empty()) why += "; without streams " + list(decision_->without);

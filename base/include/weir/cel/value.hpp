@@ -196,4 +196,9 @@ Result<std::string> to_json(const Value& value);
 /// Numbers stand by their exact value: an int beyond 2^53 that merely rounds to a double keeps its own text.
 Result<std::string> canonical_key(const Value& value);
 
+/// What stands in a canonical_key() text, as compact JSON for a person or a program: `"2026-11-20"`, `17`.
+/// Bytes as base64, timestamps and durations as to_json() has them. A text that is no such key comes back as
+/// a string.
+std::string key_json(std::string_view canonical);
+
 } // namespace weir::cel
