@@ -104,7 +104,7 @@ TEST_CASE("tasks and their logs") {
 TEST_CASE("triggers: listed, shown with what they wait for, paused, resumed, deleted") {
     Rig rig;
     fire(rig);
-    rig.engine.joins = {{"2026-05-01", {"orders"}, {"users"}, from_ns(1'790'000'000'000'000'000)}};
+    rig.engine.joins = {{"\"2026-05-01\"", {"orders"}, {"users"}, from_ns(1'790'000'000'000'000'000)}};
     const auto item = Rig::json(rig.get("/v1/triggers"))["items"][0];
     CHECK(item["trigger"] == "retrain");
     CHECK(item["fired"] == 1);
@@ -115,6 +115,7 @@ TEST_CASE("triggers: listed, shown with what they wait for, paused, resumed, del
     CHECK(one["versions"].size() == 1);
     CHECK(one["states"][0]["state"] == "active");
     CHECK(one["waiting"][0]["missing"][0] == "users");
+    CHECK(one["waiting"][0]["key"] == "2026-05-01");
     CHECK(rig.get("/v1/triggers/ads/none").status == 404);
 
     CHECK(Rig::json(rig.post("/v1/triggers/ads/retrain:pause"))["trigger"] == "retrain");

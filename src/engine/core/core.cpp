@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <weir/cel/value.hpp>
 #include <weir/events/wire_codec.hpp>
 
 #include "step.hpp"
@@ -83,7 +84,7 @@ std::vector<JoinWaiting> Core::waiting(const std::string& team, const std::strin
     if (!entry.join) return all;
     const auto& leaves = entry.compiled->trigger().when.leaves;
     for (const auto& waiting : entry.join->waiting(last_time_)) {
-        JoinWaiting one{waiting.key, {}, {}, waiting.until};
+        JoinWaiting one{waiting.key.empty() ? "null" : cel::key_json(waiting.key), {}, {}, waiting.until};
         for (const auto& held : waiting.held)
             one.held.push_back(leaves[static_cast<std::size_t>(held.leaf)].name);
         for (const int leaf : waiting.missing)

@@ -1,7 +1,5 @@
 #include <algorithm>
 
-#include <weir/cel/value.hpp>
-
 #include "api_impl.hpp"
 #include "body.hpp"
 #include "json_object.hpp"
@@ -42,9 +40,7 @@ std::string waiting_json(const std::vector<engine::JoinWaiting>& waiting) {
     std::string out = "[";
     for (const auto& join : waiting) {
         JsonObject object;
-        object.raw("key", join.key.empty() ? "null" : cel::key_json(join.key))
-            .texts("held", join.held)
-            .texts("missing", join.missing);
+        object.raw("key", join.key_json).texts("held", join.held).texts("missing", join.missing);
         object.time("until", join.until.value_or(Instant{}));
         out += (out.size() > 1 ? "," : "") + object.end();
     }

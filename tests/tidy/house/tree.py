@@ -29,7 +29,8 @@ class Tree:
                     if not SKIPPED.search(name) or (prefix and name.startswith("build"))
                     if not (prefix == "subprojects/" and name not in ("packagefiles",))
                 )
-                self._paths += [prefix + name for name in sorted(names)]
+                # In a worktree .git is a file.
+                self._paths += [prefix + name for name in sorted(names) if name != ".git"]
         chosen = self._paths
         if suffixes:
             chosen = [path for path in chosen if path.endswith(suffixes)]

@@ -68,7 +68,7 @@ struct MetricValue {
 
 /// What a join waits for, from the engine's memory (why, listings).
 struct JoinWaiting {
-    std::string key;
+    std::string key_json;          ///< null: a join without keys, or what leaves without one share
     std::vector<std::string> held; ///< leaf names
     std::vector<std::string> missing;
     std::optional<Instant> until; ///< the oldest held event dies then
