@@ -13,8 +13,12 @@ namespace weir::events::sqlite {
 namespace {
 
 Error error_of(sqlite3* handle, int code, std::string_view doing) {
+    const char* file = handle != nullptr ? sqlite3_db_filename(handle, "main") : nullptr;
     std::string message(doing);
     message += ": ";
+    if (file != nullptr && *file != 0) message += std::string(file) + ": ";
+    if ((code & 0xff) == SQLITE_FULL)
+        return {kind_of(code), message + "the disk is full; nothing was written, make room and try again"};
     message += handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
     // "disk I/O error" alone does not say which one.
     if ((code & 0xff) == SQLITE_IOERR) message += " (code " + std::to_string(code) + ")";

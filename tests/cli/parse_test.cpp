@@ -52,6 +52,11 @@ TEST_CASE("what is not built yet is refused by name") {
         CHECK(outcome.err == "weir: `weir " + std::string(name) + "` is not built yet\n");
     }
     CHECK(holds(invoke({"lineage", "x", "--format", "svg"}).err, "not built yet"));
+    const auto postgres = invoke({"dev", "--data", "postgresql://weir@db/weir"});
+    CHECK(postgres.code == 2);
+    CHECK(holds(postgres.err, "a ledger in PostgreSQL is not built yet"));
+    CHECK(holds(invoke({"ledger", "verify", "--data", "postgres://db"}).err, "not built yet"));
+    CHECK(holds(invoke({"dev", "--data", "s3://bucket"}).err, "expected a folder"));
     CHECK(invoke({"lineage", "x", "--format", "dot"}).code == 2);
     CHECK(invoke({"lineage", "x", "--format", "png"}).code == 2);
 }

@@ -109,8 +109,10 @@ Result<int> run_flow(const Environment& environment, const RunOptions& options) 
     }
     WEIR_ASSIGN(parameters, parameters_json(options.parameters, types));
     // The same request again (a lost answer, a second Enter in a script) must be the same run.
-    const auto request_id =
-        options.request_id.empty() ? to_hex(sha256(random_bytes(16))).substr(0, 32) : options.request_id;
+    const auto request_id = options.request_id.empty()
+                                ? Uuid::time_led(environment.clock.now(), sha256(random_bytes(16)))
+                                      .to_string() // dates the run's id
+                                : options.request_id;
     const auto body = R"({"team":)" + json_string(team) + R"(,"flow":)" + json_string(flow) +
                       R"(,"parameters":)" + parameters + R"(,"request_id":)" + json_string(request_id) +
                       R"(,"reason":)" + json_string(options.reason) + "}";

@@ -116,13 +116,28 @@ std::string Parser::advice(const CLI::ParseError& error) const {
     return text + "\n`weir help" + name + "` says how it is used";
 }
 
+namespace {
+
+/// An address is no folder: what it would mean is not built yet.
+std::string a_folder(const std::string& text) {
+    const auto scheme = text.find("://");
+    if (scheme == std::string::npos) return {};
+    if (text.starts_with("postgres"))
+        return "a ledger in PostgreSQL is not built yet; give a folder: the ledger there is SQLite";
+    return "expected a folder, found an address: " + printable(text, 100);
+}
+
+} // namespace
+
 void Parser::add_dev() {
     auto options = std::make_shared<DevOptions>();
     auto* dev = command("dev", "run everything in this process: bus, engine, ledger, local runner, HTTP API",
                         "  weir dev\n"
                         "  weir dev --data /tmp/try --port 0 --folder inbox=./inbox\n"
                         "  weir dev --apply ./triggers --folder inbox=./inbox:publish");
-    dev->add_option("--data", options->data, "folder of ledger, bus and runs")->capture_default_str();
+    dev->add_option("--data", options->data, "folder of ledger, bus and runs")
+        ->check(a_folder)
+        ->capture_default_str();
     dev->add_option("--port", options->port, "port on loopback; 0 picks a free one")->capture_default_str();
     dev->add_option("--address", options->address, "loopback address to listen on")->capture_default_str();
     dev->add_option("--instance", options->instance, "name of this weir in the source of its events")
@@ -161,7 +176,9 @@ void Parser::add_ledger() {
                          const std::function<int(const LedgerOptions&)>& hook) {
         auto options = std::make_shared<LedgerOptions>();
         auto* made = command(name, what, examples, ledger);
-        made->add_option("--data", options->data, "folder of the ledger")->capture_default_str();
+        made->add_option("--data", options->data, "folder of the ledger")
+            ->check(a_folder)
+            ->capture_default_str();
         json(made, options->json);
         application(made, options, hook);
         return std::pair(made, options);
