@@ -48,9 +48,12 @@ Column full_name(std::string title, std::string team, std::string name) {
 
 std::string run_state(const Json& item) {
     const auto outcome = cell(item, "outcome");
-    if (!outcome.empty()) return outcome;
     const auto hold = cell(item, "hold");
-    return cell(item, "state") + (hold.empty() ? "" : " (" + hold + ")");
+    auto state = !outcome.empty() ? outcome : cell(item, "state") + (hold.empty() ? "" : " (" + hold + ")");
+    const auto attempt = item.find("attempt");
+    if (attempt != item.end() && attempt->is_number_integer() && attempt->get<int>() > 1)
+        state += ", attempt " + std::to_string(attempt->get<int>());
+    return state;
 }
 
 std::string event_note(const Json& item) {
