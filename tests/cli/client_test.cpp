@@ -1,12 +1,15 @@
 #include <nlohmann/json.hpp>
 #include <support/catch.hpp>
 
+#include <weir/base/ids.hpp>
+
 #include "rig.hpp"
 
 using namespace weir::cli;
 using weir::Error;
 using weir::ErrorKind;
 using weir::Seq;
+using weir::Uuid;
 using weir::cli::test::Folder;
 using weir::cli::test::holds;
 using weir::cli::test::invoke;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <weir/base/digest.hpp>
+#include <weir/base/ids.hpp>
 #include <weir/base/json.hpp>
 #include <weir/base/text.hpp>
 #include <weir/cli/cli.hpp>
