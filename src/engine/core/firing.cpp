@@ -179,7 +179,7 @@ void Core::Step::launch(ledger::RunRow run, Trigger* trigger) {
     // Born `sent` when a place is free: one row, no further commit before the request.
     const bool sent = core.ready_.empty() && place_free(stored) && send(stored);
     batch.runs.push_back(stored);
-    if (!sent && stored.state == ledger::RunState::Ready) core.ready_.push_back(no);
+    if (!sent && stored.state == ledger::RunState::Ready) core.ready_.push_back(stored.trigger, no);
 }
 
 } // namespace weir::engine

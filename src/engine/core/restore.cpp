@@ -107,7 +107,7 @@ void Core::restore_runs(const ledger::Snapshot& snapshot) {
         if (known && takes_place(run.state)) ++trigger->second.places;
         if (known && unfinished(run.state)) ++trigger->second.unfinished;
         if (known && run.state == ledger::RunState::Waiting) trigger->second.waiting.push_back(run.no);
-        if (run.state == ledger::RunState::Ready) ready_.push_back(run.no);
+        if (run.state == ledger::RunState::Ready) ready_.push_back(run.trigger, run.no);
     }
 }
 

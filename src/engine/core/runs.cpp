@@ -33,7 +33,7 @@ void Core::Step::count(const ledger::RunRow& run, ledger::RunState state, int by
 
 void Core::Step::enter(ledger::RunRow& run, ledger::RunState next) {
     count(run, run.state, -1);
-    if (run.state == ledger::RunState::Ready) std::erase(core.ready_, run.no);
+    if (run.state == ledger::RunState::Ready) core.ready_.erase(run.no);
     run.state = next;
     count(run, next, +1);
     if (next != ledger::RunState::Waiting) run.hold.clear();
@@ -90,16 +90,20 @@ bool Core::Step::send(ledger::RunRow& run) {
 }
 
 void Core::Step::send_ready() {
-    for (std::size_t i = 0; i < core.ready_.size();) {
-        auto& run = core.runs_.at(core.ready_[i]);
-        if (core.places_ >= core.config_.limits.places) return;
+    if (core.ready_.empty() || core.places_ >= core.config_.limits.places) return;
+    // The oldest of each trigger that has a place; the oldest of all goes first.
+    std::map<ReadyRuns::Order, ledger::RunNo> next;
+    for (const auto& [trigger, runs] : core.ready_.by_trigger())
+        if (place_free(core.runs_.at(runs.begin()->second))) next.insert(*runs.begin());
+    while (!next.empty() && core.places_ < core.config_.limits.places) {
+        const auto [order, no] = *next.begin();
+        next.erase(next.begin());
+        auto& run = core.runs_.at(no);
         const bool waits_for_settlement = std::any_of(result.followups.begin(), result.followups.end(),
                                                       [&](const auto& f) { return f.run == run.no; });
-        if (waits_for_settlement || !place_free(run) || !send(run)) {
-            ++i;
-            continue;
-        }
-        write(run); // enter() took it off the ready list
+        if (!waits_for_settlement && send(run)) write(run); // enter() took it off the ready runs
+        if (!place_free(run)) continue;
+        if (const auto behind = core.ready_.after(run.trigger, order)) next.insert(*behind);
     }
 }
 
@@ -141,7 +145,7 @@ void Core::Step::learn(const RunFactInput& fact) {
             ++run.looks;
             act(Act::Kind::Look, run);
             break;
-        case Kind::Missed: core.ready_.push_front(run.no); break;
+        case Kind::Missed: core.ready_.push_front(run.trigger, run.no); break;
         case Kind::Accepted: act(Act::Kind::Watch, run); break;
         default: break;
     }
@@ -228,7 +232,7 @@ void Core::Step::release(Trigger& trigger) {
         std::erase(trigger.waiting, no);
         end_timer({trigger.no, ledger::TimerKind::MaxAge, run.id.to_string()}, "released");
         enter(run, ledger::RunState::Ready);
-        core.ready_.push_back(no);
+        core.ready_.push_back(run.trigger, no);
         write(run);
     }
 }

@@ -13,6 +13,7 @@
 #include <weir/engine/binding.hpp>
 #include <weir/engine/engine.hpp>
 #include <weir/engine/input.hpp>
+#include <weir/engine/ready_runs.hpp>
 #include <weir/ledger/ledger.hpp>
 #include <weir/triggers/join.hpp>
 #include <weir/triggers/matcher.hpp>
@@ -150,7 +151,7 @@ class Core {
     std::map<std::pair<std::string, std::string>, std::shared_ptr<const flows::FlowVersion>> flows_;
     std::map<ledger::RunNo, ledger::RunRow> runs_;
     std::unordered_map<RunId, ledger::RunNo> run_ids_;
-    std::deque<ledger::RunNo> ready_; ///< waiting for a place, oldest first
+    ReadyRuns ready_;
     std::unordered_map<Seq, Held> held_;
     using TimerName = std::tuple<ledger::TriggerNo, ledger::TimerKind, std::string>;
     std::map<TimerName, ledger::TimerSetRow> timers_;
