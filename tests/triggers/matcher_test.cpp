@@ -84,9 +84,26 @@ std::string leaf(Random& random) {
 }
 
 std::string value(Random& random) {
-    return random.pick<std::string>({"\"a\"", "\"ab\"", "\"abc\"", "\"b\"", "1", "1.0", "2", "2.5", "3", "-1",
-                                     "true", "false", "null", "[1]", "{}", "{\"q\":1}", "\"\"", "\"ab\\n\"",
-                                     "123456789012345678901234567890", "9007199254740993"});
+    return random.pick<std::string>({"\"a\"",
+                                     "\"ab\"",
+                                     "\"abc\"",
+                                     "\"b\"",
+                                     "1",
+                                     "1.0",
+                                     "2",
+                                     "2.5",
+                                     "3",
+                                     "-1",
+                                     "true",
+                                     "false",
+                                     "null",
+                                     "[1]",
+                                     "{}",
+                                     "{\"q\":1}",
+                                     "\"\"",
+                                     "\"ab\\n\"",
+                                     "123456789012345678901234567890",
+                                     "9007199254740993"});
 }
 
 events::Event random_event(Random& random) {
