@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include <weir/base/text.hpp>
 #include <weir/engine/input.hpp>
 #include <weir/events/wire_codec.hpp>
 
@@ -87,7 +88,7 @@ Json run_body(const ledger::RunRow& run) {
             {"outcome", run.outcome ? flows::to_string(*run.outcome) : std::string_view()}};
 }
 
-/// `none` for a word that is no outcome.
+/// Nothing for a word that is no outcome.
 std::optional<flows::Outcome> outcome_from(std::string_view word) {
     for (const auto outcome : {flows::Outcome::Succeeded, flows::Outcome::Failed, flows::Outcome::Cancelled,
                                flows::Outcome::Skipped, flows::Outcome::Refused, flows::Outcome::Lost})
@@ -288,8 +289,10 @@ Result<Input> decode_input(const ledger::InputRow& row) {
             RunFactInput fact;
             fact.kind = RunFactInput::Kind::Settled;
             fact.attempt = line.at("attempt");
-            fact.outcome =
-                outcome_from(line.at("outcome").get<std::string>()).value_or(flows::Outcome::Succeeded);
+            const std::string outcome = line.at("outcome");
+            const auto known = outcome_from(outcome);
+            if (!known) return corrupt("a settlement has the outcome " + printable(outcome, 40));
+            fact.outcome = *known;
             fact.reason = line.at("reason").is_null() ? "" : line.at("reason").get<std::string>();
             fact.outputs_json = line.at("outputs").dump();
             const auto time = [&](const char* key) {
