@@ -26,6 +26,16 @@ Error beyond_head(std::string_view stream, Position after, Position head) {
                    ": the stream lost events, or it is another one");
 }
 
+Error nothing_at(std::string_view stream, Position position) {
+    return not_found("stream \"" + std::string(stream) + "\": there is nothing at position " +
+                     std::to_string(position.value));
+}
+
+Reading reading_of(std::vector<Arrival> arrivals, Position after) {
+    const auto upto = arrivals.empty() ? after : arrivals.back().position;
+    return {std::move(arrivals), upto, false};
+}
+
 Status check_all(std::span<const Event> events, const EventLimits& limits) {
     for (std::size_t i = 0; i < events.size(); ++i)
         if (const auto status = check(events[i], limits); !status.ok())

@@ -37,6 +37,10 @@ Error bus_closed();
 Error positions_gone(std::string_view stream, Position from, Position to);
 /// A reader stands behind the stream's end.
 Error beyond_head(std::string_view stream, Position after, Position head);
+/// at() found nothing.
+Error nothing_at(std::string_view stream, Position position);
+/// A reading that follows `after`.
+Reading reading_of(std::vector<Arrival> arrivals, Position after);
 /// check() for each, with the event's number if there are several.
 Status check_all(std::span<const Event> events, const EventLimits& limits);
 

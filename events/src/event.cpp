@@ -149,6 +149,14 @@ Status check(const Event& event, const EventLimits& limits) {
     return {};
 }
 
+Status read_data(Event& event, const EventLimits& limits) {
+    event.data_kind = data_kind_of(event.datacontenttype, event.data);
+    if (event.data_kind != DataKind::Json) return {};
+    if (const auto valid = make_json_compact(event.data, limits); !valid.ok())
+        return valid.error().in("data, which datacontenttype says is JSON");
+    return {};
+}
+
 Digest digest_of(const Event& event) {
     std::string fields;
     fields.reserve(weight(event) + 160 + 16 * event.extensions.size());

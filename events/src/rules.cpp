@@ -5,6 +5,8 @@
 #include <charconv>
 #include <exception>
 
+#include <simdjson.h>
+
 #include <weir/base/clock.hpp>
 #include <weir/base/text.hpp>
 
@@ -189,6 +191,19 @@ Status valid_json(std::string_view text, const JsonLimits& limits) try {
     return validate_json(text, limits);
 } catch (const std::exception& problem) {
     return invalid(std::string("malformed JSON: ") + problem.what());
+}
+
+Status make_json_compact(std::string& data, const EventLimits& limits) {
+    std::string_view text = data;
+    if (text.substr(0, 3) == "\xef\xbb\xbf") text.remove_prefix(3);
+    WEIR_TRY(valid_json(text, {limits.bytes_max, limits.json_depth_max}));
+    std::string compact(text.size(), '\0');
+    std::size_t size = 0;
+    if (simdjson::minify(text.data(), text.size(), compact.data(), size) != simdjson::SUCCESS)
+        return internal("making validated JSON compact failed");
+    compact.resize(size);
+    data = std::move(compact);
+    return {};
 }
 
 } // namespace weir::events

@@ -33,6 +33,9 @@ std::string found(std::string_view text);
 /// validate_json(), and `invalid` too where the parser underneath throws instead of answering.
 Status valid_json(std::string_view text, const JsonLimits& limits);
 
+/// Validates JSON data whole and makes it compact; a byte order mark goes.
+Status make_json_compact(std::string& data, const EventLimits& limits);
+
 /// check() without parsing JSON data: for codecs that have validated it already.
 Status check_but_json(const Event& event, const EventLimits& limits);
 

@@ -42,8 +42,16 @@ class TimedBus final : public events::Bus {
     Result<events::StreamInfo> look(std::string_view stream) override {
         return look_.of([&] { return inner_.look(stream); });
     }
-    Result<std::vector<events::Arrival>> read(std::string_view stream, Position after, std::size_t events_max,
-                                              std::size_t bytes_max) override {
+    [[nodiscard]] events::BusState state() const override { return inner_.state(); }
+    [[nodiscard]] bool remote() const override { return inner_.remote(); }
+    Result<events::Arrival> at(std::string_view stream, Position position) override {
+        return inner_.at(stream, position);
+    }
+    Result<Position> last_before(std::string_view stream, Instant time) override {
+        return inner_.last_before(stream, time);
+    }
+    Result<events::Reading> read(std::string_view stream, Position after, std::size_t events_max,
+                                 std::size_t bytes_max) override {
         return read_.of([&] { return inner_.read(stream, after, events_max, bytes_max); });
     }
     Result<std::vector<Position>> publish(std::string_view stream,

@@ -50,10 +50,10 @@ inline void publish(Bus& bus, const std::string& id) {
 
 inline std::vector<Arrival> read(Bus& bus, const std::string& stream, std::int64_t after,
                                  std::size_t events_max = 10'000, std::size_t bytes_max = 100'000'000) {
-    auto arrivals = bus.read(stream, Position(after), events_max, bytes_max);
-    INFO((arrivals.ok() ? "" : arrivals.error().message));
-    REQUIRE(arrivals.ok());
-    return std::move(arrivals).value();
+    auto reading = bus.read(stream, Position(after), events_max, bytes_max);
+    INFO((reading.ok() ? "" : reading.error().message));
+    REQUIRE(reading.ok());
+    return std::move(reading->arrivals);
 }
 
 inline void order_and_reading(BusSetup& setup) {
@@ -77,7 +77,6 @@ inline void order_and_reading(BusSetup& setup) {
     const auto all = read(*bus, setup.stream, 0);
     REQUIRE(all.size() == 21);
     for (std::size_t i = 0; i < all.size(); ++i) {
-        CHECK(all[i].stream == setup.stream);
         CHECK(all[i].position == Position(static_cast<std::int64_t>(i) + 1));
         CHECK(all[i].event == event("e" + std::to_string(i + 1)));
     }
@@ -169,10 +168,10 @@ inline void publishers_at_once(BusSetup& setup) {
             const bool last = stop.load();
             auto some = bus->read(setup.stream, Position(after), 37, 1'000'000);
             if (!some.ok()) return;
-            for (auto& arrival : *some)
+            for (auto& arrival : some->arrivals)
                 seen.push_back(std::move(arrival));
             after = seen.empty() ? 0 : seen.back().position.value;
-            if (last && some->empty()) return;
+            if (last && some->arrivals.empty()) return;
         }
     });
     std::vector<std::vector<Position>> positions(threads);

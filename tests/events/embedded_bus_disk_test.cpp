@@ -42,7 +42,7 @@ std::map<std::int64_t, std::string> content(Bus& bus) {
     INFO((arrivals.ok() ? "" : arrivals.error().message));
     REQUIRE(arrivals.ok());
     Instant before{};
-    for (const auto& arrival : *arrivals) {
+    for (const auto& arrival : arrivals->arrivals) {
         REQUIRE(arrival.time >= before);
         before = arrival.time;
         out[arrival.position.value] = arrival.event.id;

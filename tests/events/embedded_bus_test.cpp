@@ -55,7 +55,7 @@ std::vector<std::string> ids(Bus& bus, std::int64_t after = 0) {
     const auto arrivals = bus.read("events", Position(after), 1'000'000, 1'000'000'000);
     INFO((arrivals.ok() ? "" : arrivals.error().message));
     REQUIRE(arrivals.ok());
-    for (const auto& arrival : *arrivals)
+    for (const auto& arrival : arrivals->arrivals)
         out.push_back(arrival.event.id);
     return out;
 }
@@ -193,12 +193,12 @@ TEST_CASE("a missing or damaged event stops the reader by name") {
     SECTION("missing") {
         sql(folder.file(), "DELETE FROM event WHERE pos=3");
         bus = open(folder, clock);
-        CHECK(bus->read("events", Position(0), 2, 1000)->size() == 2);
+        CHECK(bus->read("events", Position(0), 2, 1000)->arrivals.size() == 2);
         const auto gap = bus->read("events", Position(0), 5, 1000);
         REQUIRE_FALSE(gap.ok());
         CHECK(gap.error().kind == ErrorKind::Corrupt);
         CHECK(gap.error().message.find("position 3 is missing") != std::string::npos);
-        CHECK(bus->read("events", Position(3), 5, 1000)->size() == 2);
+        CHECK(bus->read("events", Position(3), 5, 1000)->arrivals.size() == 2);
     }
     SECTION("damaged") {
         sql(folder.file(), "UPDATE event SET bytes=x'ffff' WHERE pos=3");

@@ -280,9 +280,9 @@ const std::vector<events::Arrival>& World::arrivals() {
     for (;;) {
         auto read = storage_->bus().read("events", after, 1000, 1 << 24);
         expects(read.ok(), "the bus cannot be read at the end");
-        if (read->empty()) return arrivals_;
-        after = read->back().position;
-        for (auto& arrival : *read)
+        if (read->arrivals.empty()) return arrivals_;
+        after = read->upto;
+        for (auto& arrival : read->arrivals)
             arrivals_.push_back(std::move(arrival));
     }
 }

@@ -41,11 +41,26 @@ struct Ends {
 
 class EmbeddedBus final : public Bus {
   public:
-    EmbeddedBus(const Clock& clock, EmbeddedBusOptions options, embedded::Store store)
-        : clock_(clock), options_(std::move(options)), store_(std::move(store)), ends_(ends_of(store_)) {}
+    EmbeddedBus(const Clock& clock, std::string path, EmbeddedBusOptions options, embedded::Store store)
+        : clock_(clock),
+          path_(std::move(path)),
+          options_(std::move(options)),
+          store_(std::move(store)),
+          ends_(ends_of(store_)) {}
     ~EmbeddedBus() override { close(); }
     EmbeddedBus(const EmbeddedBus&) = delete;
     EmbeddedBus& operator=(const EmbeddedBus&) = delete;
+
+    BusState state() const override {
+        return {"embedded",
+                "embedded",
+                !closed_.load(),
+                closed_.load() ? "closed" : "the file " + path_,
+                Durability::PowerSafe,
+                "every publish() is synced to disk before it returns",
+                0};
+    }
+    bool remote() const override { return false; }
 
     Result<std::vector<StreamInfo>> streams() override {
         WEIR_ASSIGN(info, look(options_.stream));
@@ -55,12 +70,14 @@ class EmbeddedBus final : public Bus {
     Result<StreamInfo> look(std::string_view stream) override {
         WEIR_TRY(usable(stream));
         const auto ends = ends_.with([](const Ends& e) { return e; });
-        return StreamInfo{options_.stream, store_.incarnation(), Position(ends.first), Position(ends.head),
-                          Durability::PowerSafe};
+        return StreamInfo{options_.stream,     {},          store_.incarnation(),  Position(ends.first),
+                          Position(ends.head), Position(0), Durability::PowerSafe, false};
     }
 
-    Result<std::vector<Arrival>> read(std::string_view stream, Position after, std::size_t events_max,
-                                      std::size_t bytes_max) override;
+    Result<Reading> read(std::string_view stream, Position after, std::size_t events_max,
+                         std::size_t bytes_max) override;
+    Result<Arrival> at(std::string_view stream, Position position) override;
+    Result<Position> last_before(std::string_view stream, Instant time) override;
     Result<std::vector<Position>> publish(std::string_view stream, std::span<const Event> events) override;
     void on_append(std::function<void()> called) override { handler_.set(std::move(called)); }
     Status release(std::string_view stream, Position position) override;
@@ -84,6 +101,7 @@ class EmbeddedBus final : public Bus {
     Status drop_some(std::int64_t released);
 
     const Clock& clock_;
+    const std::string path_;
     const EmbeddedBusOptions options_;
     embedded::Store store_;
     Sync<Ends> ends_;
@@ -99,22 +117,47 @@ class EmbeddedBus final : public Bus {
     SteadyInstant next_retention_{};
 };
 
-Result<std::vector<Arrival>> EmbeddedBus::read(std::string_view stream, Position after,
-                                               std::size_t events_max, std::size_t bytes_max) {
+Result<Reading> EmbeddedBus::read(std::string_view stream, Position after, std::size_t events_max,
+                                  std::size_t bytes_max) {
     WEIR_TRY(usable(stream));
     if (after.value < 0) return invalid("a position is not negative");
     const auto ends = ends_.with([](const Ends& e) { return e; });
     if (after.value > ends.head) return beyond_head(options_.stream, after, Position(ends.head));
     if (after.value + 1 < ends.first)
         return positions_gone(options_.stream, Position(after.value + 1), Position(ends.first - 1));
-    if (after.value == ends.head || events_max == 0) return std::vector<Arrival>();
-    auto arrivals = store_.read(options_.stream, after.value, ends.head, events_max, bytes_max);
-    if (arrivals.ok()) return arrivals;
+    if (after.value == ends.head || events_max == 0) return Reading{{}, after, false};
+    auto arrivals = store_.read(after.value, ends.head, events_max, bytes_max);
+    if (arrivals.ok()) return reading_of(std::move(arrivals).value(), after);
     // Retention may have passed by in between; then that is the better answer.
     const auto first = ends_.with([](const Ends& e) { return e.first; });
     if (arrivals.error().kind == ErrorKind::Corrupt && after.value + 1 < first)
         return positions_gone(options_.stream, Position(after.value + 1), Position(first - 1));
     return arrivals.error().in("stream \"" + options_.stream + "\"");
+}
+
+Result<Arrival> EmbeddedBus::at(std::string_view stream, Position position) {
+    WEIR_TRY(usable(stream));
+    const auto ends = ends_.with([](const Ends& e) { return e; });
+    if (position.value < ends.first || position.value > ends.head)
+        return nothing_at(options_.stream, position);
+    WEIR_ASSIGN(one, store_.read(position.value - 1, position.value, 1, 1));
+    return std::move(one.front());
+}
+
+Result<Position> EmbeddedBus::last_before(std::string_view stream, Instant time) {
+    WEIR_TRY(usable(stream));
+    const auto ends = ends_.with([](const Ends& e) { return e; });
+    // Times never fall: halving finds the last one.
+    auto low = ends.first - 1, high = ends.head;
+    while (low < high) {
+        const auto middle = low + (high - low + 1) / 2;
+        WEIR_ASSIGN(one, store_.read(middle - 1, middle, 1, 1));
+        if (one.front().time <= time)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return Position(low);
 }
 
 Result<Request> EmbeddedBus::make_request(std::span<const Event> events) const {
@@ -288,7 +331,8 @@ Result<std::unique_ptr<Bus>> open_embedded_bus(const std::string& path, const Cl
     if (options.stream.empty()) return invalid("the stream of an embedded bus needs a name");
     if (options.incarnation.empty()) options.incarnation = to_hex(sha256(random_bytes(32))).substr(0, 32);
     WEIR_ASSIGN(store, embedded::Store::open(path, options));
-    return std::unique_ptr<Bus>(std::make_unique<EmbeddedBus>(clock, std::move(options), std::move(store)));
+    return std::unique_ptr<Bus>(
+        std::make_unique<EmbeddedBus>(clock, path, std::move(options), std::move(store)));
 }
 
 } // namespace weir::events

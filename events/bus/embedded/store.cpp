@@ -171,8 +171,8 @@ Status Store::drop_before(std::int64_t first_kept) {
     return dropped;
 }
 
-Result<std::vector<Arrival>> Store::read(const std::string& stream, std::int64_t after, std::int64_t head,
-                                         std::size_t events_max, std::size_t bytes_max) {
+Result<std::vector<Arrival>> Store::read(std::int64_t after, std::int64_t head, std::size_t events_max,
+                                         std::size_t bytes_max) {
     auto& parts = *parts_;
     std::lock_guard lock(parts.read_mutex);
     if (parts.closed) return unavailable("the bus is closed");
@@ -196,7 +196,7 @@ Result<std::vector<Arrival>> Store::read(const std::string& stream, std::int64_t
         }
         bytes += blob.size();
         out.push_back(
-            {stream, Position(expected), from_ns(parts.select.integer(1)), std::move(event).value()});
+            {Position(expected), from_ns(parts.select.integer(1)), std::move(event).value(), nullptr, true});
     }
     parts.select.reset();
     return out;

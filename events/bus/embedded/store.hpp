@@ -55,8 +55,8 @@ class Store {
 
     /// Events after `after` up to `head`, at least one if there is any. `corrupt` if one is missing or
     /// damaged.
-    Result<std::vector<Arrival>> read(const std::string& stream, std::int64_t after, std::int64_t head,
-                                      std::size_t events_max, std::size_t bytes_max);
+    Result<std::vector<Arrival>> read(std::int64_t after, std::int64_t head, std::size_t events_max,
+                                      std::size_t bytes_max);
     void close();
 
   private:

@@ -13,6 +13,11 @@ class MemoryBus final : public Bus {
   public:
     MemoryBus(const Clock& clock, MemoryBusOptions options) : clock_(clock), options_(std::move(options)) {}
 
+    BusState state() const override {
+        return {"memory", "memory", true, {}, Durability::ProcessSafe, "gone with the process", 0};
+    }
+    bool remote() const override { return false; }
+
     Result<std::vector<StreamInfo>> streams() override {
         WEIR_ASSIGN(info, look(options_.stream));
         return std::vector<StreamInfo>{std::move(info)};
@@ -21,12 +26,12 @@ class MemoryBus final : public Bus {
     Result<StreamInfo> look(std::string_view stream) override {
         std::lock_guard lock(mutex_);
         WEIR_TRY(usable(stream));
-        return StreamInfo{options_.stream, options_.incarnation, Position(head_ - size() + 1),
-                          Position(head_), Durability::ProcessSafe};
+        return StreamInfo{options_.stream, {},          options_.incarnation,    Position(head_ - size() + 1),
+                          Position(head_), Position(0), Durability::ProcessSafe, false};
     }
 
-    Result<std::vector<Arrival>> read(std::string_view stream, Position after, std::size_t events_max,
-                                      std::size_t bytes_max) override {
+    Result<Reading> read(std::string_view stream, Position after, std::size_t events_max,
+                         std::size_t bytes_max) override {
         std::lock_guard lock(mutex_);
         WEIR_TRY(usable(stream));
         if (after.value < 0) return invalid("a position is not negative");
@@ -40,7 +45,23 @@ class MemoryBus final : public Bus {
             out.push_back(kept_[static_cast<std::size_t>(at - first)]);
             bytes += weight(out.back().event);
         }
-        return out;
+        return reading_of(std::move(out), after);
+    }
+
+    Result<Arrival> at(std::string_view stream, Position position) override {
+        std::lock_guard lock(mutex_);
+        WEIR_TRY(usable(stream));
+        const auto first = head_ - size() + 1;
+        if (position.value < first || position.value > head_) return nothing_at(options_.stream, position);
+        return kept_[static_cast<std::size_t>(position.value - first)];
+    }
+
+    Result<Position> last_before(std::string_view stream, Instant time) override {
+        std::lock_guard lock(mutex_);
+        WEIR_TRY(usable(stream));
+        const auto after = std::upper_bound(kept_.begin(), kept_.end(), time,
+                                            [](Instant t, const Arrival& one) { return t < one.time; });
+        return Position(head_ - (kept_.end() - after));
     }
 
     Result<std::vector<Position>> publish(std::string_view stream, std::span<const Event> events) override {
@@ -56,7 +77,7 @@ class MemoryBus final : public Bus {
             time_ = std::max(time_, clock_.now());
             for (const auto& event : events) {
                 positions.emplace_back(++head_);
-                kept_.push_back({options_.stream, positions.back(), time_, event});
+                kept_.push_back({positions.back(), time_, event, nullptr, true});
             }
         }
         if (!positions.empty()) handler_.call();

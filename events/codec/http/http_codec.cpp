@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include <simdjson.h>
-
 #include <weir/base/text.hpp>
 #include <weir/events/media_type.hpp>
 
@@ -157,18 +155,10 @@ class BinaryReader {
 
     Status data(std::string_view body) {
         event_.data_kind = data_kind_of(event_.datacontenttype, body);
-        if (event_.data_kind != DataKind::Json) {
-            event_.data = body;
-            return {};
-        }
-        if (body.substr(0, 3) == "\xef\xbb\xbf") body.remove_prefix(3);
-        if (const auto valid = valid_json(body, {limits_.bytes_max, limits_.json_depth_max}); !valid.ok())
+        event_.data = body;
+        if (event_.data_kind != DataKind::Json) return {};
+        if (const auto valid = make_json_compact(event_.data, limits_); !valid.ok())
             return valid.error().in("the body, which Content-Type says is JSON");
-        event_.data.resize(body.size());
-        std::size_t size = 0;
-        if (simdjson::minify(body.data(), body.size(), event_.data.data(), size) != simdjson::SUCCESS)
-            return internal("making validated JSON compact failed");
-        event_.data.resize(size);
         return {};
     }
 

@@ -11,25 +11,24 @@ namespace weir::engine {
 
 void Shell::read(Stream& stream) {
     const auto asked = ports_.clock.now();
-    auto arrivals = stream.bus->read(stream.name, stream.read, config_.batch_max, config_.read_bytes_max);
-    if (!arrivals.ok()) {
-        if (arrivals.error().kind == ErrorKind::Corrupt) {
-            stream.stopped = arrivals.error().message;
+    auto reading = stream.bus->read(stream.name, stream.read, config_.batch_max, config_.read_bytes_max);
+    if (!reading.ok()) {
+        if (reading.error().kind == ErrorKind::Corrupt) {
+            stream.stopped = reading.error().message;
             log::error("a stream has a gap and is not read any more",
                        {{"stream", stream.name}, {"reason", stream.stopped}});
         } else if (!stream.unreachable_since) {
             stream.unreachable_since = ports_.clock.steady_now();
             log::warn("a stream cannot be read",
-                      {{"stream", stream.name}, {"error", arrivals.error().message}});
+                      {{"stream", stream.name}, {"error", reading.error().message}});
         }
         return;
     }
     stream.unreachable_since.reset();
-    if (arrivals->empty()) stream.empty_at = std::max(stream.empty_at, asked);
-    for (auto& arrival : *arrivals) {
-        stream.read = arrival.position;
+    if (reading->arrivals.empty()) stream.empty_at = std::max(stream.empty_at, asked);
+    stream.read = reading->upto;
+    for (auto& arrival : reading->arrivals)
         stream.buffer.push_back(std::move(arrival));
-    }
 }
 
 void Shell::read_streams() {

@@ -5,7 +5,6 @@
 #include <string_view>
 #include <vector>
 
-#include <weir/base/clock.hpp>
 #include <weir/base/digest.hpp>
 #include <weir/base/ids.hpp>
 #include <weir/base/result.hpp>
@@ -72,12 +71,9 @@ Status check(const Event& event, const EventLimits& limits = {});
 /// change does not count: the type of an extension (its text does) and an implied `application/json`.
 Digest digest_of(const Event& event);
 
-/// An event at its place in a stream.
-struct Arrival {
-    std::string stream; ///< name of the stream, as Bus::streams() gives it
-    Position position;
-    Instant time; ///< the broker's append time; never falls within a stream
-    Event event;
-};
+/// Looks at data that came unread (Arrival::data_checked false): its kind by datacontenttype as
+/// data_kind_of() says, JSON validated whole and made compact. The attributes were checked when it was
+/// decoded. Errors as check().
+Status read_data(Event& event, const EventLimits& limits = {});
 
 } // namespace weir::events
