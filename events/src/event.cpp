@@ -132,12 +132,16 @@ std::size_t weight(const Event& event) noexcept {
     return bytes;
 }
 
-Status check_but_json(const Event& event, const EventLimits& limits) {
+Status check_attributes(const Event& event, const EventLimits& limits) {
     if (weight(event) > limits.bytes_max)
         return exhausted("the event has " + std::to_string(weight(event)) + " bytes; the limit is " +
                          std::to_string(limits.bytes_max));
     WEIR_TRY(check_known(event, limits));
-    WEIR_TRY(check_extensions(event, limits));
+    return check_extensions(event, limits);
+}
+
+Status check_but_json(const Event& event, const EventLimits& limits) {
+    WEIR_TRY(check_attributes(event, limits));
     return check_data(event);
 }
 

@@ -36,6 +36,8 @@ Status valid_json(std::string_view text, const JsonLimits& limits);
 /// Validates JSON data whole and makes it compact; a byte order mark goes.
 Status make_json_compact(std::string& data, const EventLimits& limits);
 
+/// check() without any look at the data: for codecs that leave it unread.
+Status check_attributes(const Event& event, const EventLimits& limits);
 /// check() without parsing JSON data: for codecs that have validated it already.
 Status check_but_json(const Event& event, const EventLimits& limits);
 

@@ -1,11 +1,9 @@
 #include <weir/events/http_codec.hpp>
 
-#include <algorithm>
-#include <array>
-
 #include <weir/base/text.hpp>
 #include <weir/events/media_type.hpp>
 
+#include "binding_parts.hpp"
 #include "rules.hpp"
 
 namespace weir::events {
@@ -13,28 +11,6 @@ namespace {
 
 constexpr std::string_view structured_type = "application/cloudevents";
 constexpr std::string_view batch_type = "application/cloudevents-batch";
-
-char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](char c) { return lower(c); });
-    return out;
-}
-
-std::string_view trim(std::string_view text) {
-    const auto first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    const char l = lower(c);
-    return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
-}
 
 /// A quoted-string (RFC 7230, section 3.2.6) without its quotes and backslashes; other values as they are.
 Result<std::string> unquote(std::string_view value) {
@@ -52,120 +28,50 @@ Result<std::string> unquote(std::string_view value) {
     return invalid("the quoted value does not end");
 }
 
-Result<std::string> percent_decode(std::string_view text) {
-    std::string out;
-    out.reserve(text.size());
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            out += text[i];
-            continue;
-        }
-        const int high = i + 1 < text.size() ? hex_value(text[i + 1]) : -1;
-        const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
-        if (high < 0 || low < 0)
-            return invalid(
-                "a % is not followed by two hexadecimal digits; a percent sign itself is written %25");
-        out += static_cast<char>(high << 4 | low);
-        i += 2;
-    }
-    if (!valid_utf8(out)) return invalid("invalid UTF-8");
-    return out;
-}
-
-Status check_format(std::string_view content_type, std::string_view expected) {
-    if (media_type_of(content_type) != expected)
-        return unsupported("Content-Type " + found(content_type) + ": of CloudEvents formats only " +
-                           std::string(expected) + " is known");
-    const auto charset = charset_of(content_type);
-    if (!charset.empty() && charset != "utf-8" && charset != "utf8" && charset != "us-ascii")
-        return unsupported("Content-Type " + found(content_type) +
-                           ": JSON is UTF-8; send charset=utf-8 or none");
-    return {};
-}
-
 /// The `ce-` headers of one message in binary mode.
 class BinaryReader {
   public:
-    explicit BinaryReader(const EventLimits& limits) : limits_(limits) {}
+    explicit BinaryReader(const EventLimits& limits) : limits_(limits), attributes_(limits, "ce-") {}
 
     Result<Event> read(std::span<const HttpHeader> headers, std::string_view content_type,
                        std::string_view body) {
-        for (const auto& [name, value] : headers)
-            if (name.size() >= 3 && lower(std::string_view(name).substr(0, 3)) == "ce-")
-                WEIR_TRY(header(lower(std::string_view(name).substr(3)), value));
-        if (seen_.empty())
+        bool any = false;
+        for (const auto& [name, value] : headers) {
+            if (name.size() < 3 || !equal_names(std::string_view(name).substr(0, 3), "ce-")) continue;
+            any = true;
+            WEIR_TRY(header(lower(std::string_view(name).substr(3)), value));
+        }
+        if (!any)
             return invalid(
                 "not a CloudEvent: neither ce- headers (binary mode) nor Content-Type "
                 "application/cloudevents+json (structured mode)");
-        if (!specversion_seen_)
-            return attribute_error("specversion", "it is required; send the header ce-specversion: 1.0");
-        event_.datacontenttype = content_type;
-        WEIR_TRY(data(body));
-        WEIR_TRY(check_but_json(event_, limits_));
-        return std::move(event_);
+        attributes_.content_type(content_type);
+        WEIR_ASSIGN(event, attributes_.finish(body));
+        event.data_kind = data_kind_of(event.datacontenttype, body);
+        if (event.data_kind == DataKind::Json)
+            if (const auto valid = make_json_compact(event.data, limits_); !valid.ok())
+                return valid.error().in("the body, which Content-Type says is JSON");
+        return event;
     }
 
   private:
-    Status header(std::string name, std::string_view wire) {
+    Status header(const std::string& name, std::string_view wire) {
         if (!valid_attribute_name(name))
             return attribute_error(printable(name, 64),
                                    "the name of an attribute (header ce-NAME) is made of a-z and 0-9 only");
-        if (std::find(seen_.begin(), seen_.end(), name) != seen_.end())
-            return attribute_error(name, "its header is there twice");
-        if (seen_.size() > limits_.extensions_max + 8)
-            return exhausted("more than " + std::to_string(limits_.extensions_max) + " extension attributes");
+        if (name == "datacontenttype")
+            return attribute_error(name,
+                                   "in binary mode it is the header Content-Type, never ce-datacontenttype");
         if (wire.size() > 3 * limits_.attribute_bytes_max + 2)
             return exhausted("attribute \"" + printable(name, 64) + "\": the header has " +
                              std::to_string(wire.size()) + " bytes");
         auto value = decode_header_value(wire);
         if (!value.ok()) return attribute_error(name, value.error().message);
-        seen_.push_back(name);
-        return attribute(std::move(name), std::move(value).value());
-    }
-
-    Status attribute(std::string name, std::string value) {
-        if (name == "specversion") {
-            if (value != "1.0")
-                return unsupported("attribute \"specversion\": expected \"1.0\", found " + found(value));
-            specversion_seen_ = true;
-            return {};
-        }
-        if (name == "datacontenttype")
-            return attribute_error(name,
-                                   "in binary mode it is the header Content-Type, never ce-datacontenttype");
-        struct Known {
-            std::string_view name;
-            std::string Event::*member;
-        };
-        static constexpr std::array<Known, 6> known{{{"id", &Event::id},
-                                                     {"source", &Event::source},
-                                                     {"type", &Event::type},
-                                                     {"subject", &Event::subject},
-                                                     {"time", &Event::time},
-                                                     {"dataschema", &Event::dataschema}}};
-        for (const auto& one : known) {
-            if (one.name != name) continue;
-            if (value.empty()) return attribute_error(name, "it must not be empty");
-            event_.*one.member = std::move(value);
-            return {};
-        }
-        event_.set_extension(std::move(name), std::move(value));
-        return {};
-    }
-
-    Status data(std::string_view body) {
-        event_.data_kind = data_kind_of(event_.datacontenttype, body);
-        event_.data = body;
-        if (event_.data_kind != DataKind::Json) return {};
-        if (const auto valid = make_json_compact(event_.data, limits_); !valid.ok())
-            return valid.error().in("the body, which Content-Type says is JSON");
-        return {};
+        return attributes_.attribute(name, std::move(value).value());
     }
 
     const EventLimits& limits_;
-    Event event_;
-    std::vector<std::string> seen_;
-    bool specversion_seen_ = false;
+    AttributeReader attributes_;
 };
 
 /// The one Content-Type; two different ones cannot both be meant.
@@ -198,12 +104,12 @@ Result<std::vector<Event>> decode_http(std::span<const HttpHeader> headers, std:
     WEIR_ASSIGN(content_type, content_type_of(headers));
     const auto mode = http_mode_of(content_type);
     if (mode == HttpMode::Batch) {
-        WEIR_TRY(check_format(content_type, "application/cloudevents-batch+json"));
+        WEIR_TRY(check_format(content_type, "application/cloudevents-batch+json", "Content-Type"));
         return decode_json_batch(body, limits);
     }
     std::vector<Event> events;
     if (mode == HttpMode::Structured) {
-        WEIR_TRY(check_format(content_type, "application/cloudevents+json"));
+        WEIR_TRY(check_format(content_type, "application/cloudevents+json", "Content-Type"));
         WEIR_ASSIGN(event, decode_json(body, limits.event));
         events.push_back(std::move(event));
         return events;
