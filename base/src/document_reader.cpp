@@ -147,6 +147,10 @@ class Checker {
                     wrong(node, path, "a number");
                 break;
             case FieldType::Text: text(node, path); break;
+            case FieldType::Hidden:
+                if (node.kind != Node::Kind::String) add(node, path + ": expected text, in quotes");
+                break;
+            case FieldType::Secret: secret(node, path); break;
             case FieldType::Name:
             case FieldType::Reference: name(node, field, path); break;
             case FieldType::Word: word(node, field, path); break;
@@ -172,6 +176,21 @@ class Checker {
             case FieldType::SectionMap: section_map(node, field, path); break;
             case FieldType::SectionList: section_list(node, field, path); break;
         }
+    }
+
+    /// Never says what stands there.
+    void secret(const Node& node, const std::string& path) {
+        if (node.kind != Node::Kind::Map)
+            return add(node, path +
+                                 ": a secret does not stand in this file; say where it is: {env: NAME} "
+                                 "or {file: PATH}");
+        const auto* env = node.find("env");
+        const auto* file = node.find("file");
+        const auto is_text = [](const Node* n) {
+            return n != nullptr && n->kind == Node::Kind::String && !n->text.empty();
+        };
+        if (node.members.size() != 1 || (!is_text(env) && !is_text(file)))
+            add(node, path + ": expected {env: NAME} or {file: PATH}");
     }
 
     void duration(const Node& node, const std::string& path) {

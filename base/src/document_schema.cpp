@@ -42,6 +42,16 @@ std::string map_of(const std::string& one) {
     return "{\"type\":\"object\",\"additionalProperties\":" + one + "}";
 }
 
+/// Exactly one of the two ways.
+std::string secret_schema() {
+    const auto way = [](std::string_view name) {
+        return "{\"type\":\"object\",\"properties\":{" + json_string(name) +
+               ":{\"type\":\"string\",\"minLength\":1}},\"additionalProperties\":false,\"required\":[" +
+               json_string(name) + "]}";
+    };
+    return "{\"anyOf\":[" + way("env") + "," + way("file") + "]}";
+}
+
 std::string whole_schema(const Field& field) {
     std::string out = "{\"type\":\"integer\"";
     if (field.minimum != std::numeric_limits<std::int64_t>::min())
@@ -61,7 +71,9 @@ std::string type_schema(const Field& field) {
         case FieldType::Whole: return whole_schema(field);
         case FieldType::Number: return "{\"type\":\"number\"}";
         case FieldType::Text:
+        case FieldType::Hidden:
         case FieldType::Expression: return text_schema({});
+        case FieldType::Secret: return secret_schema();
         case FieldType::Name: return text_schema(name_pattern);
         case FieldType::Reference: return text_schema(reference_pattern);
         case FieldType::Word: return words_schema(field.words);
@@ -111,7 +123,9 @@ std::string type_text(const Field& field) {
         case FieldType::Flag: return "`true` \\| `false`";
         case FieldType::Whole: return "whole number";
         case FieldType::Number: return "number";
-        case FieldType::Text: return "text";
+        case FieldType::Text:
+        case FieldType::Hidden: return "text";
+        case FieldType::Secret: return "`{env: NAME}` \\| `{file: PATH}`";
         case FieldType::Name: return "name";
         case FieldType::Reference: return "name or team/name";
         case FieldType::Word: return words();

@@ -310,11 +310,15 @@ TEST_CASE("a port in use and an address that is not loopback are refused, saying
     for (const auto* address : {"0.0.0.0", "192.168.1.1", "::"}) {
         const auto open = HttpServer::start(address, 0, echo_handler());
         REQUIRE(!open.ok());
-        CHECK(open.error().kind == ErrorKind::Unsupported);
-        CHECK(holds(open.error().message, "weir serve"));
+        CHECK(open.error().kind == ErrorKind::Denied);
+        CHECK(holds(open.error().message, "beyond loopback, where nothing is served without tokens"));
+        CHECK(!*HttpServer::is_loopback(address));
     }
     CHECK(HttpServer::start("nonsense", 0, echo_handler()).error().kind == ErrorKind::Invalid);
     CHECK(HttpServer::start("localhost", 0, echo_handler()).ok());
+    CHECK((*HttpServer::is_loopback("127.9.9.9") && *HttpServer::is_loopback("::1") &&
+           *HttpServer::is_loopback("localhost")));
+    CHECK(!HttpServer::is_loopback("nonsense").ok());
 }
 
 TEST_CASE("many clients at once, by libcurl") {

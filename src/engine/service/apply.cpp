@@ -114,6 +114,10 @@ void plan_triggers(ApplyPlan& plan, const Shell& shell,
     plan.input.triggers = std::move(changed);
 }
 
+bool reaches(const ApplyPlan& plan, const std::string& team) {
+    return plan.teams.empty() || std::find(plan.teams.begin(), plan.teams.end(), team) != plan.teams.end();
+}
+
 void plan_prune(ApplyPlan& plan, const Core& core) {
     const auto asked = [&](const std::string& kind, const std::string& team, const std::string& name) {
         return std::any_of(plan.report.changes.begin(), plan.report.changes.end(), [&](const auto& change) {
@@ -121,6 +125,7 @@ void plan_prune(ApplyPlan& plan, const Core& core) {
         });
     };
     for (const auto& name : core.trigger_names()) {
+        if (!reaches(plan, name.team)) continue;
         const auto& labels = core.document(name.team, name.name)->labels;
         const auto owner = labels.find("owner");
         if (owner == labels.end() || owner->second != plan.owner || asked("trigger", name.team, name.name))
@@ -129,6 +134,7 @@ void plan_prune(ApplyPlan& plan, const Core& core) {
         plan.report.changes.push_back({Action::Deleted, "trigger", name.team, name.name, {}, {}});
     }
     for (const auto& flow : core.flows()) {
+        if (!reaches(plan, flow->team)) continue;
         if (owner_of(*flow) != plan.owner || asked("flow", flow->team, flow->flow)) continue;
         plan.input.delete_flows.push_back({flow->team, flow->flow});
         plan.report.changes.push_back({Action::Deleted, "flow", flow->team, flow->flow, {}, {}});
@@ -146,6 +152,7 @@ ApplyPlan read_apply(const ApplyRequest& request, const std::string& path) {
     ApplyPlan plan;
     plan.prune = request.prune;
     plan.owner = request.owner;
+    plan.teams = request.teams;
     plan.input.principal = request.actor.principal;
     plan.input.reason = request.actor.reason;
     if (request.prune && request.owner.empty())
@@ -172,6 +179,26 @@ ApplyPlan read_apply(const ApplyRequest& request, const std::string& path) {
     refuse_twice(plan);
     report_problems(plan);
     return plan;
+}
+
+Status check_teams(const ApplyPlan& plan) {
+    const auto check = [&](const std::string& what, const std::string& team) -> Status {
+        if (reaches(plan, team)) return {};
+        return Error(ErrorKind::Denied, what + " belongs to the team " + team +
+                                            ", which the token does not reach; nothing was changed");
+    };
+    for (const auto& flow : plan.input.flows)
+        WEIR_TRY(check("the flow " + flow->team + "/" + flow->flow, flow->team));
+    for (const auto& trigger : plan.input.triggers) {
+        const auto& document = trigger.compiled->trigger();
+        const auto name = "the trigger " + document.team + "/" + document.name;
+        WEIR_TRY(check(name, document.team));
+        const auto flow_team = document.launch.flow_team(document.team);
+        WEIR_TRY(
+            check("the flow " + flow_team + "/" + document.launch.flow_name() + " that " + name + " launches",
+                  flow_team));
+    }
+    return {};
 }
 
 void finish_plan(ApplyPlan& plan, const Shell& shell) {

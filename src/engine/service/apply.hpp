@@ -17,6 +17,7 @@ struct ApplyPlan {
     Problems problems;
     bool prune = false;
     std::string owner;
+    std::vector<std::string> teams; ///< ApplyRequest::teams
     [[nodiscard]] bool empty() const {
         return input.flows.empty() && input.triggers.empty() && input.delete_triggers.empty() &&
                input.delete_flows.empty();
@@ -26,6 +27,10 @@ struct ApplyPlan {
 /// Reads all documents, compiles every expression, checks that pipelines can run here. Problems end up in the
 /// report.
 ApplyPlan read_apply(const ApplyRequest& request, const std::string& path);
+
+/// `denied` if a document of the plan, or the flow that one of its triggers launches, belongs to a team that
+/// the caller does not reach.
+Status check_teams(const ApplyPlan& plan);
 
 /// Compares with what the core has: what is created, updated, unchanged, deleted; checks triggers against the
 /// declared parameters of their flows. Leaves only what changes in the input. On the loop.

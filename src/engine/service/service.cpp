@@ -75,6 +75,7 @@ void EngineService::read(std::function<void()> work) {
 Result<ApplyReport> EngineService::apply(const ApplyRequest& request) {
     auto plan = std::make_shared<ApplyPlan>(read_apply(request, ports_.path));
     if (!plan->report.problems.empty()) return plan->report;
+    WEIR_TRY(check_teams(*plan));
     auto outcome = carry([this, plan, dry_run = request.dry_run](const Shell::Done& done) {
         finish_plan(*plan, ports_.shell);
         if (!plan->report.problems.empty() || dry_run || plan->empty()) return done({});

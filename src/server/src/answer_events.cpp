@@ -78,8 +78,8 @@ Result<Response> Api::Impl::list_events(const Call& call) {
     WEIR_ASSIGN(query, read_query(call, ports.clock.now()));
     // A page of large payloads would not fit into memory many times over.
     if (with_data) query.limit = std::min<std::size_t>(query.limit, 100);
-    WEIR_ASSIGN(after, ports.reader.head());
-    WEIR_ASSIGN(page, ports.reader.events(query));
+    WEIR_ASSIGN(after, call.reader.head());
+    WEIR_ASSIGN(page, call.reader.events(query));
     std::vector<std::string> lines;
     for (const auto& row : page.rows) {
         lines.push_back(engine::event_line(row, with_data));
@@ -93,11 +93,12 @@ Result<Response> Api::Impl::show_event(const Call& call) {
     const auto source = call.query("source");
     WEIR_ASSIGN(with_data, read_flag(call, "data", true));
     if (const auto seq = as_seq(wanted); seq && source.empty()) {
-        auto row = ports.reader.input(*seq);
+        auto row = call.reader.input(*seq);
+        if (row.ok() && !row->team.empty()) WEIR_TRY(call.caller.check_team(row->team));
         if (row.ok() && is_event(*row)) return json_response(engine::event_line(*row, with_data) + "\n");
         if (!row.ok() && row.error().kind != ErrorKind::NotFound) return row.error();
     }
-    WEIR_ASSIGN(rows, ports.reader.events_by_id(wanted, source));
+    WEIR_ASSIGN(rows, call.reader.events_by_id(wanted, source));
     if (rows.empty()) {
         return not_found("no recorded event has the id \"" + printable(wanted) +
                          "\"; events that met no trigger's pattern are only counted");
@@ -112,7 +113,7 @@ Result<Response> Api::Impl::show_event(const Call& call) {
             sources += (sources.empty() ? "\"" : ", \"") + printable(row.source) + "\"";
     }
     if (several) return invalid("events of several sources have this id; say which by source=: " + sources);
-    WEIR_ASSIGN(whole, ports.reader.input(oldest.seq));
+    WEIR_ASSIGN(whole, call.reader.input(oldest.seq));
     return json_response(engine::event_line(whole, with_data) + "\n");
 }
 

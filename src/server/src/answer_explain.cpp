@@ -22,11 +22,11 @@ Result<Response> Api::Impl::list_decisions(const Call& call) {
     WEIR_ASSIGN(query, read_query(call, ports.clock.now()));
     query.state = call.query("verdict");
     WEIR_TRY(check_word("verdict", query.state, verdicts));
-    WEIR_ASSIGN(after, ports.reader.head());
-    WEIR_ASSIGN(page, ports.reader.decisions(query));
+    WEIR_ASSIGN(after, call.reader.head());
+    WEIR_ASSIGN(page, call.reader.decisions(query));
     for (const auto& row : page.rows)
         after = std::max(after, row.seq);
-    WEIR_ASSIGN(lines, decision_lines(ports.reader, page.rows));
+    WEIR_ASSIGN(lines, decision_lines(call.reader, page.rows));
     return listing(call, lines, page.next, after);
 }
 
@@ -34,8 +34,8 @@ Result<Response> Api::Impl::show_decision(const Call& call) {
     auto uuid = Uuid::parse(call.values[0]);
     if (!uuid.ok())
         return invalid("\"" + printable(call.values[0], 60) + "\" is not a decision id; expected a UUID");
-    WEIR_ASSIGN(row, ports.reader.decision(DecisionId{*uuid}));
-    WEIR_ASSIGN(lines, decision_lines(ports.reader, {row}));
+    WEIR_ASSIGN(row, call.reader.decision(DecisionId{*uuid}));
+    WEIR_ASSIGN(lines, decision_lines(call.reader, {row}));
     return json_response(lines.front() + "\n");
 }
 
@@ -49,12 +49,12 @@ Result<Response> Api::Impl::why(const Call& call) {
         return invalid("ask why by run=RUN, or by trigger=TEAM/TRIGGER and event=EVENT together");
     if (!run.empty()) {
         WEIR_ASSIGN(id, read_run_id(run));
-        WEIR_ASSIGN(answer, engine::why_run(ports.reader, id));
+        WEIR_ASSIGN(answer, engine::why_run(call.reader, id));
         if (format == "text") return text_response(answer.text + "\n");
         return json_response(answer.json + "\n");
     }
     WEIR_ASSIGN(name, read_team_name(trigger, "trigger"));
-    WEIR_ASSIGN(verdict, engine::why_event(ports.reader, event, name.team, name.name));
+    WEIR_ASSIGN(verdict, engine::why_event(call.reader, event, name.team, name.name));
     if (format == "text") return text_response(verdict.text + "\n");
     return json_response(engine::why_json(verdict) + "\n");
 }
@@ -78,15 +78,15 @@ Result<Response> Api::Impl::lineage(const Call& call) {
             query.depth > depth_max)
             return invalid("`depth` must be a whole number from 0 to " + std::to_string(depth_max));
     }
-    WEIR_ASSIGN(graph, engine::trace_lineage(ports.reader, query));
+    WEIR_ASSIGN(graph, engine::trace_lineage(call.reader, query));
     if (format == "tree") return text_response(engine::lineage_tree(graph, query.up));
     return json_response(engine::lineage_json(graph) + "\n");
 }
 
 Result<Response> Api::Impl::list_audits(const Call& call) {
     WEIR_ASSIGN(query, read_query(call, ports.clock.now()));
-    WEIR_ASSIGN(after, ports.reader.head());
-    WEIR_ASSIGN(page, ports.reader.audits(query));
+    WEIR_ASSIGN(after, call.reader.head());
+    WEIR_ASSIGN(page, call.reader.audits(query));
     std::vector<std::string> lines;
     for (const auto& row : page.rows) {
         lines.push_back(audit_line(row));

@@ -27,14 +27,21 @@ Response run_response(ledger::LedgerReader& reader, const RunId& id, int status)
     return response;
 }
 
+/// A run of teams out of reach is not to be touched.
+Status check_run(const Call& call, const RunId& id) {
+    if (call.caller.teams.empty()) return {};
+    if (const auto row = call.reader.run(id); !row.ok()) return row.error();
+    return {};
+}
+
 } // namespace
 
 Result<Response> Api::Impl::list_runs(const Call& call) {
     WEIR_ASSIGN(query, read_query(call, ports.clock.now()));
     WEIR_TRY(check_word("state of a run", query.state, run_states));
     WEIR_TRY(check_word("outcome", query.outcome, outcomes));
-    WEIR_ASSIGN(after, ports.reader.head());
-    WEIR_ASSIGN(page, ports.reader.runs(query));
+    WEIR_ASSIGN(after, call.reader.head());
+    WEIR_ASSIGN(page, call.reader.runs(query));
     std::vector<std::string> lines;
     for (const auto& row : page.rows) {
         lines.push_back(engine::run_line(row));
@@ -45,7 +52,7 @@ Result<Response> Api::Impl::list_runs(const Call& call) {
 
 Result<Response> Api::Impl::show_run(const Call& call) {
     WEIR_ASSIGN(id, read_run_id(call.values[0]));
-    WEIR_ASSIGN(row, ports.reader.run(id));
+    WEIR_ASSIGN(row, call.reader.run(id));
     return json_response(engine::run_line(row) + "\n");
 }
 
@@ -59,33 +66,36 @@ Result<Response> Api::Impl::start_run(const Call& call) {
     WEIR_ASSIGN(actor, read_actor(call, body));
     if (flow.empty()) return invalid("the member \"flow\" is missing: TEAM/FLOW, or FLOW with \"team\"");
     WEIR_ASSIGN(name, read_team_name(team.empty() ? flow : team + "/" + flow, "flow"));
+    WEIR_TRY(call.caller.check_team(name.team));
     if (request_id.size() > 200) return exhausted("request_id is over 200 bytes");
     // A caller that gives none cannot ask again, so each request is a run of its own.
     if (request_id.empty()) request_id = to_hex(sha256(random_bytes(16))).substr(0, 32);
     const auto arguments = parameters == nullptr ? std::string("{}") : to_json(*parameters);
     WEIR_ASSIGN(id, ports.engine.run_flow(name.team, name.name, arguments, request_id, actor));
-    return run_response(ports.reader, id, 201);
+    return run_response(call.reader, id, 201);
 }
 
 Result<Response> Api::Impl::cancel_run(const Call& call) {
     WEIR_ASSIGN(id, read_run_id(call.values[0]));
     WEIR_ASSIGN(body, Body::read(call.request, {"reason"}, true, config.command_bytes_max));
     WEIR_ASSIGN(actor, read_actor(call, body));
+    WEIR_TRY(check_run(call, id));
     WEIR_TRY(ports.engine.cancel_run(id, actor));
-    return run_response(ports.reader, id, 202);
+    return run_response(call.reader, id, 202);
 }
 
 Result<Response> Api::Impl::retry_run(const Call& call) {
     WEIR_ASSIGN(id, read_run_id(call.values[0]));
     WEIR_ASSIGN(body, Body::read(call.request, {"reason"}, true, config.command_bytes_max));
     WEIR_ASSIGN(actor, read_actor(call, body));
+    WEIR_TRY(check_run(call, id));
     WEIR_TRY(ports.engine.retry_run(id, actor));
-    return run_response(ports.reader, id, 202);
+    return run_response(call.reader, id, 202);
 }
 
 Result<Response> Api::Impl::list_tasks(const Call& call) {
     WEIR_ASSIGN(id, read_run_id(call.values[0]));
-    WEIR_ASSIGN(row, ports.reader.run(id));
+    WEIR_ASSIGN(row, call.reader.run(id));
     std::vector<std::string> lines;
     if (ports.tasks != nullptr) {
         auto tasks = ports.tasks->tasks(id);
@@ -101,7 +111,7 @@ Result<Response> Api::Impl::list_tasks(const Call& call) {
 
 Result<Response> Api::Impl::show_log(const Call& call) {
     WEIR_ASSIGN(id, read_run_id(call.values[0]));
-    WEIR_ASSIGN(row, ports.reader.run(id));
+    WEIR_ASSIGN(row, call.reader.run(id));
     const auto task = call.query("task");
     std::size_t bytes = config.log_bytes_max;
     if (const auto* text = call.target.find("bytes")) {

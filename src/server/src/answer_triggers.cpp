@@ -12,8 +12,10 @@ namespace {
 const std::vector<std::string_view> trigger_states{"active", "paused", "tripped", "deleted"};
 constexpr std::size_t apply_files_max = 1000;
 
-TeamName name_in(const Call& call) {
-    return {call.values[0], call.values[1]};
+/// The team and name in the path, if the team is within the caller's reach.
+Result<TeamName> name_in(const Call& call) {
+    WEIR_TRY(call.caller.check_team(call.values[0]));
+    return TeamName{call.values[0], call.values[1]};
 }
 
 /// The live trigger of that name, else the one deleted last.
@@ -107,12 +109,12 @@ Status read_extra(const Node* extra, engine::ApplyRequest& request) {
 Result<Response> Api::Impl::list_triggers(const Call& call) {
     WEIR_ASSIGN(query, read_query(call, ports.clock.now()));
     WEIR_TRY(check_word("state of a trigger", query.state, trigger_states));
-    WEIR_ASSIGN(after, ports.reader.head());
-    WEIR_ASSIGN(page, ports.reader.triggers(query));
+    WEIR_ASSIGN(after, call.reader.head());
+    WEIR_ASSIGN(page, call.reader.triggers(query));
     std::vector<Seq> seqs;
     for (const auto& row : page.rows)
         seqs.push_back(row.version.from);
-    WEIR_ASSIGN(times, times_of(ports.reader, seqs));
+    WEIR_ASSIGN(times, times_of(call.reader, seqs));
     std::vector<std::string> lines;
     for (const auto& row : page.rows)
         lines.push_back(trigger_object(row, times[row.version.from]).end());
@@ -120,16 +122,16 @@ Result<Response> Api::Impl::list_triggers(const Call& call) {
 }
 
 Result<Response> Api::Impl::show_trigger(const Call& call) {
-    const auto name = name_in(call);
-    WEIR_ASSIGN(row, find_trigger(ports.reader, name));
-    WEIR_ASSIGN(versions, ports.reader.trigger_versions(row.version.no));
-    WEIR_ASSIGN(states, ports.reader.trigger_states(row.version.no));
+    WEIR_ASSIGN(name, name_in(call));
+    WEIR_ASSIGN(row, find_trigger(call.reader, name));
+    WEIR_ASSIGN(versions, call.reader.trigger_versions(row.version.no));
+    WEIR_ASSIGN(states, call.reader.trigger_states(row.version.no));
     std::vector<Seq> seqs{row.version.from};
     for (const auto& version : versions)
         seqs.push_back(version.from);
     for (const auto& state : states)
         seqs.push_back(state.seq);
-    WEIR_ASSIGN(times, times_of(ports.reader, seqs));
+    WEIR_ASSIGN(times, times_of(call.reader, seqs));
     auto object = trigger_object(row, times[row.version.from]);
     object.raw("document", row.version.document_json.empty() ? "null" : row.version.document_json);
     object.text("source_text", row.version.source_text);
@@ -160,7 +162,7 @@ Result<Response> Api::Impl::show_trigger(const Call& call) {
 }
 
 Result<Response> Api::Impl::delete_trigger(const Call& call) {
-    const auto name = name_in(call);
+    WEIR_ASSIGN(name, name_in(call));
     WEIR_ASSIGN(actor, actor_of(call, call.query("reason")));
     WEIR_TRY(ports.engine.delete_trigger(name.team, name.name, actor));
     return json_response(
@@ -169,15 +171,15 @@ Result<Response> Api::Impl::delete_trigger(const Call& call) {
 }
 
 Result<Response> Api::Impl::pause_trigger(const Call& call) {
-    const auto name = name_in(call);
+    WEIR_ASSIGN(name, name_in(call));
     WEIR_ASSIGN(body, Body::read(call.request, {"reason"}, true, config.command_bytes_max));
     WEIR_ASSIGN(actor, read_actor(call, body));
     WEIR_TRY(ports.engine.pause(name.team, name.name, actor));
-    return trigger_response(ports.reader, name);
+    return trigger_response(call.reader, name);
 }
 
 Result<Response> Api::Impl::resume_trigger(const Call& call) {
-    const auto name = name_in(call);
+    WEIR_ASSIGN(name, name_in(call));
     WEIR_ASSIGN(body, Body::read(call.request, {"waiting", "reason"}, true, config.command_bytes_max));
     WEIR_ASSIGN(waiting, body.text("waiting"));
     WEIR_ASSIGN(actor, read_actor(call, body));
@@ -187,17 +189,17 @@ Result<Response> Api::Impl::resume_trigger(const Call& call) {
             "{\"waiting\": \"drop\"} drops them");
     }
     WEIR_TRY(ports.engine.resume(name.team, name.name, waiting == "replay", actor));
-    return trigger_response(ports.reader, name);
+    return trigger_response(call.reader, name);
 }
 
 Result<Response> Api::Impl::list_flows(const Call& call) {
     WEIR_ASSIGN(query, read_query(call, ports.clock.now()));
-    WEIR_ASSIGN(after, ports.reader.head());
-    WEIR_ASSIGN(page, ports.reader.flows(query));
+    WEIR_ASSIGN(after, call.reader.head());
+    WEIR_ASSIGN(page, call.reader.flows(query));
     std::vector<Seq> seqs;
     for (const auto& row : page.rows)
         seqs.push_back(row.from);
-    WEIR_ASSIGN(times, times_of(ports.reader, seqs));
+    WEIR_ASSIGN(times, times_of(call.reader, seqs));
     std::vector<std::string> lines;
     for (const auto& row : page.rows)
         lines.push_back(flow_object(row, times[row.from]).end());
@@ -205,14 +207,14 @@ Result<Response> Api::Impl::list_flows(const Call& call) {
 }
 
 Result<Response> Api::Impl::show_flow(const Call& call) {
-    const auto name = name_in(call);
-    WEIR_ASSIGN(rows, ports.reader.flow_versions(name.team, name.name));
+    WEIR_ASSIGN(name, name_in(call));
+    WEIR_ASSIGN(rows, call.reader.flow_versions(name.team, name.name));
     if (rows.empty())
         return not_found("there is no flow " + name.team + "/" + name.name + "; `weir flows` lists them");
     std::vector<Seq> seqs;
     for (const auto& row : rows)
         seqs.push_back(row.from);
-    WEIR_ASSIGN(times, times_of(ports.reader, seqs));
+    WEIR_ASSIGN(times, times_of(call.reader, seqs));
     const auto current = std::max_element(rows.begin(), rows.end(),
                                           [](const auto& a, const auto& b) { return a.from < b.from; });
     auto object = flow_object(*current, times[current->from]);
@@ -253,6 +255,7 @@ Result<Response> Api::Impl::apply(const Call& call) {
     request.prune = prune;
     request.owner = std::move(owner);
     request.actor = std::move(actor);
+    request.teams = call.caller.teams;
     WEIR_ASSIGN(report, ports.engine.apply(request));
     if (!report.problems.empty()) {
         const auto count = report.problems.size();

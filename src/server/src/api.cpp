@@ -86,7 +86,7 @@ struct Api::Impl::Checked {
     const Route* route = nullptr;
     Target target;
     std::vector<std::string> values;
-    std::string principal;
+    Caller caller;
     std::size_t body_bytes_max = 0;
 };
 
@@ -149,12 +149,39 @@ std::optional<Response> Api::Impl::check(const Request& request, Checked& checke
             400, "unknown-parameter",
             "this route has no query parameter \"" + printable(name, 64) + "\"" + did_you_mean(name, known));
     }
-    auto principal = ports.authorizer.authorize(request, checked.route->role);
-    if (!principal.ok()) return problem(principal.error());
-    checked.principal = std::move(*principal);
+    if (auto refusal = check_caller(request, checked)) return refusal;
     if (checked.route->answer == nullptr) return unbuilt(*checked.route);
     checked.body_bytes_max = body_bytes_max(request, checked.route->body);
     return std::nullopt;
+}
+
+std::optional<Response> Api::Impl::check_caller(const Request& request, Checked& checked) {
+    const auto role = checked.route->role;
+    if (role == Role::Open || (role == Role::Watch && config.watch_is_open)) return std::nullopt;
+    auto caller = ports.authorizer.identify(request);
+    if (!caller.ok() && caller.error().kind != ErrorKind::Denied) return problem(caller.error());
+    if (!caller.ok()) {
+        request_metrics.refused("token");
+        auto response = problem(401, "token-needed", caller.error().message);
+        response.headers.push_back(
+            {"WWW-Authenticate", request.header("Authorization") == nullptr
+                                     ? "Bearer realm=\"weir\""
+                                     : "Bearer realm=\"weir\", error=\"invalid_token\""});
+        return response;
+    }
+    checked.caller = std::move(*caller);
+    if (checked.caller.may(role)) return std::nullopt;
+    request_metrics.refused("scope");
+    if (role == Role::Whole && checked.caller.may(Role::Admin))
+        return problem(403, "denied",
+                       "this concerns the whole instance; a token that is bound to teams does not reach it");
+    auto response = problem(403, "denied",
+                            "this needs the scope `" + std::string(to_string(role)) +
+                                "`, which the token of " + checked.caller.principal + " does not have");
+    response.headers.push_back(
+        {"WWW-Authenticate", "Bearer realm=\"weir\", error=\"insufficient_scope\", scope=\"" +
+                                 std::string(to_string(role)) + "\""});
+    return response;
 }
 
 Admission Api::Impl::admit(const Request& head) {
@@ -176,8 +203,9 @@ Response Api::Impl::handle(const Request& request) {
     }
     if (!response) response = check_media_type(request, checked.route->body);
     if (!response) {
+        VisibleReader reader(ports.reader, checked.caller);
         auto answer = (this->*checked.route->answer)(
-            Call{request, checked.target, std::move(checked.values), std::move(checked.principal)});
+            Call{request, checked.target, std::move(checked.values), checked.caller, reader});
         response = answer.ok() ? std::move(*answer) : problem(answer.error());
     }
     if (response->status == 500) {

@@ -13,6 +13,7 @@
 #include "problem.hpp"
 #include "request_metrics.hpp"
 #include "target.hpp"
+#include "visible_reader.hpp"
 
 namespace weir::server {
 
@@ -21,7 +22,8 @@ struct Call {
     const Request& request;
     const Target& target;
     std::vector<std::string> values; ///< of the {…} segments, decoded, in order
-    std::string principal;
+    const Caller& caller;
+    ledger::LedgerReader& reader; ///< shows what the caller may see
 
     /// A query parameter, or empty.
     [[nodiscard]] std::string query(std::string_view name) const {
@@ -100,6 +102,7 @@ struct Api::Impl {
   private:
     struct Checked;
     std::optional<Response> check(const Request& request, Checked& checked);
+    std::optional<Response> check_caller(const Request& request, Checked& checked);
     [[nodiscard]] std::size_t body_bytes_max(const Request& request, BodyKind kind) const;
 };
 

@@ -33,6 +33,7 @@ bool Guard::ours(std::string_view host, std::uint16_t port) const {
     const auto asked_port = asked.port.empty() ? std::string_view("80") : asked.port;
     const bool port_fits = port == 0 || asked_port == std::to_string(port);
     if (is_loopback_name(asked.name)) return port_fits;
+    if (any_host_ && !asked.name.empty()) return true;
     return std::any_of(allowed_hosts_.begin(), allowed_hosts_.end(), [&](const std::string& allowed) {
         const auto known = split(allowed);
         if (!same_ignoring_case(known.name, asked.name)) return false;
@@ -48,13 +49,15 @@ std::optional<Response> Guard::check(const Request& request, std::uint16_t port)
         return problem(
             403, "host-not-allowed",
             "the Host \"" + printable(*host, 120) +
-                "\" is not a name of this server; use 127.0.0.1 or localhost with its port, or start weir " +
-                "with --allow-host NAME");
+                "\" is not a name of this server; use 127.0.0.1 or localhost with its port, or name it by " +
+                "--allow-host NAME (in a configuration file: listen.allowed_hosts)");
     }
     if (const auto* origin = request.header("Origin")) {
         constexpr std::string_view scheme = "http://";
-        const bool known = request.header_count("Origin") == 1 && origin->starts_with(scheme) &&
-                           ours(std::string_view(*origin).substr(scheme.size()), port);
+        const bool is_http = request.header_count("Origin") == 1 && origin->starts_with(scheme);
+        const auto from = is_http ? std::string_view(*origin).substr(scheme.size()) : std::string_view();
+        // Where any Host will do, a page's own host is the one it asks.
+        const bool known = is_http && (any_host_ ? same_ignoring_case(from, *host) : ours(from, port));
         if (!known) {
             return problem(403, "origin-not-allowed",
                            "requests from web pages of another origin are refused (Origin: " +

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,7 +19,10 @@ namespace weir::server {
 ///  - Sec-Fetch-Site, if sent, must be same-origin or none.
 class Guard {
   public:
-    explicit Guard(std::vector<std::string> allowed_hosts) : allowed_hosts_(std::move(allowed_hosts)) {}
+    /// "*" among them: any name (a server that asks for tokens); an Origin must then be the very Host asked.
+    explicit Guard(std::vector<std::string> allowed_hosts)
+        : allowed_hosts_(std::move(allowed_hosts)),
+          any_host_(std::find(allowed_hosts_.begin(), allowed_hosts_.end(), "*") != allowed_hosts_.end()) {}
 
     /// The refusal (400 or 403), or nothing. `port` 0: any port.
     [[nodiscard]] std::optional<Response> check(const Request& request, std::uint16_t port) const;
@@ -27,6 +31,7 @@ class Guard {
     [[nodiscard]] bool ours(std::string_view host, std::uint16_t port) const;
 
     std::vector<std::string> allowed_hosts_;
+    bool any_host_ = false;
 };
 
 } // namespace weir::server

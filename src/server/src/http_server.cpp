@@ -31,15 +31,21 @@ Error bind_error(const boost::system::error_code& failure, const tcp::endpoint& 
     return unavailable("cannot listen on " + place + ": " + failure.message());
 }
 
-Result<tcp::endpoint> endpoint_of(const std::string& address, std::uint16_t port) {
+Result<asio::ip::address> address_of(const std::string& text) {
     boost::system::error_code failure;
-    const auto parsed = asio::ip::make_address(address == "localhost" ? "127.0.0.1" : address, failure);
-    if (failure) return invalid("\"" + address + "\" is not an IP address; use 127.0.0.1 or ::1");
-    if (!parsed.is_loopback()) {
-        return unsupported("only loopback addresses are served (127.0.0.1, ::1), not " + address +
-                           ": tokens come with `weir serve`, not built yet");
-    }
-    return tcp::endpoint(parsed, port);
+    const auto parsed = asio::ip::make_address(text == "localhost" ? "127.0.0.1" : text, failure);
+    if (failure) return invalid("\"" + text + "\" is not an IP address; use 127.0.0.1, ::1 or 0.0.0.0");
+    return parsed;
+}
+
+Result<tcp::endpoint> endpoint_of(const std::string& text, std::uint16_t port, Exposure exposure) {
+    WEIR_ASSIGN(address, address_of(text));
+    if (!address.is_loopback() && exposure != Exposure::Anywhere)
+        return Error(ErrorKind::Denied,
+                     text +
+                         " is beyond loopback, where nothing is served without tokens: use 127.0.0.1, or a "
+                         "configuration file with auth.required and a tokens file");
+    return tcp::endpoint(address, port);
 }
 
 } // namespace
@@ -155,13 +161,18 @@ HttpServer::~HttpServer() {
 }
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address, std::uint16_t port,
-                                                      Handler handler, HttpLimits limits) {
-    WEIR_ASSIGN(where, endpoint_of(address, port));
+                                                      Handler handler, HttpLimits limits, Exposure exposure) {
+    WEIR_ASSIGN(where, endpoint_of(address, port, exposure));
     auto impl = std::make_unique<Impl>(std::move(handler), limits);
     WEIR_TRY(impl->open(where));
     impl->accept();
     impl->thread = std::thread([raw = impl.get()] { raw->io.run(); });
     return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+}
+
+Result<bool> HttpServer::is_loopback(const std::string& address) {
+    WEIR_ASSIGN(parsed, address_of(address));
+    return parsed.is_loopback();
 }
 
 std::uint16_t HttpServer::port() const {

@@ -131,7 +131,7 @@ Result<std::vector<std::string>> decision_lines(ledger::LedgerReader& reader,
 Result<engine::Actor> actor_of(const Call& call, std::string reason) {
     if (reason.size() > 1000) return exhausted("the reason is over 1,000 bytes");
     if (reason.empty()) reason = "no reason given";
-    return engine::Actor{call.principal, std::move(reason)};
+    return engine::Actor{call.caller.principal, std::move(reason)};
 }
 
 Result<engine::Actor> read_actor(const Call& call, const Body& body) {

@@ -58,6 +58,7 @@ Result<ledger::Query> read_query(const Call& call, Instant now) {
     query.team = call.query("team");
     WEIR_TRY(read_name(call, "trigger", query.team, query.trigger));
     WEIR_TRY(read_name(call, "flow", query.team, query.flow));
+    if (!query.team.empty()) WEIR_TRY(call.caller.check_team(query.team));
     query.state = call.query("state");
     query.outcome = call.query("outcome");
     query.type = call.query("type");

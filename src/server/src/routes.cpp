@@ -8,8 +8,8 @@ std::span<const Route> routes() {
     constexpr auto command = BodyKind::Command;
     static const Route table[] = {
         {"GET", "/healthz", Role::Open, "", none, &Impl::healthz},
-        {"GET", "/readyz", Role::Open, "", none, &Impl::readyz},
-        {"GET", "/metrics", Role::Open, "", none, &Impl::metrics},
+        {"GET", "/readyz", Role::Watch, "", none, &Impl::readyz},
+        {"GET", "/metrics", Role::Watch, "", none, &Impl::metrics},
 
         {"POST", "/v1/events", Role::Publish, "", BodyKind::Event, &Impl::publish_events},
         {"GET", "/v1/events", Role::Read, "team type source id since until after page limit data", none,
@@ -49,7 +49,7 @@ std::span<const Route> routes() {
         {"GET", "/v1/slots", Role::Read, "", none, nullptr},
         {"GET", "/v1/sources", Role::Read, "", none, nullptr},
         {"GET", "/v1/streams", Role::Read, "", none, nullptr},
-        {"POST", "/v1/streams/{}:accept-gap", Role::Admin, "", command, nullptr},
+        {"POST", "/v1/streams/{}:accept-gap", Role::Whole, "", command, nullptr},
     };
     return table;
 }

@@ -19,6 +19,8 @@ enum class FieldType : std::uint8_t {
     Whole,           ///< a whole number within minimum..maximum
     Number,          ///< any finite number
     Text,            ///< a string
+    Hidden,          ///< a string that no message quotes
+    Secret,          ///< where a secret is, never the secret: `{env: NAME}` or `{file: PATH}`
     Name,            ///< a string that valid_name() takes
     Reference,       ///< a Name, or Name/Name: something of another team
     Word,            ///< one of `words`

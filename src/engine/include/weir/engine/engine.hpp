@@ -33,6 +33,9 @@ struct ApplyRequest {
     bool dry_run = false;
     bool prune = false; ///< delete what `owner` applied before and this request does not hold
     std::string owner;  ///< label under which this set is managed; needed for prune
+    /// The caller's: documents of other teams, and triggers that launch flows of other teams, are `denied`;
+    /// prune passes over what belongs to them. Empty: every team.
+    std::vector<std::string> teams;
     Actor actor;
 };
 

@@ -18,7 +18,9 @@ struct ApiConfig {
     std::string version; ///< of weir, shown on /healthz
     /// Names a Host header may carry beside 127.0.0.1, localhost and [::1]: "name" (with the server's port)
     /// or "name:port".
+    /// "*": any name; for a server that asks for tokens alone, since the list keeps web pages away.
     std::vector<std::string> allowed_hosts;
+    bool watch_is_open = true; ///< /readyz and /metrics ask for no token: loopback
 
     // Documented limits; a longer body is answered with 413.
     std::size_t event_bytes_max = 1024 * 1024;           ///< one event
@@ -43,9 +45,10 @@ struct ApiPorts {
 ///
 /// Checked before anything else, on every route: Host against the allow-list, Origin and Sec-Fetch-Site (a
 /// web page must not start pipelines), then the path (404), method (405 with Allow), query parameters (400),
-/// role (403), size (413). Errors are RFC 9457 problem+json: type, title, status, detail, and `problems` for
-/// apply. Listings give {"items": [...], "next": "...", "after": n}: `page=next` continues, `after=n`
-/// watches. Thread: handle() and admit() from any thread, several at once.
+/// who asks (401 with WWW-Authenticate), scope and team (403), size (413). Errors are RFC 9457 problem+json:
+/// type, title, status, detail, and `problems` for apply. Listings give {"items": [...], "next": "...",
+/// "after": n}: `page=next` continues, `after=n` watches. Thread: handle() and admit() from any thread,
+/// several at once.
 class Api {
   public:
     Api(ApiPorts ports, ApiConfig config);

@@ -24,21 +24,31 @@ struct HttpLimits {
     Duration drain_timeout = std::chrono::seconds(10); ///< stop(): for what runs; then connections are cut
 };
 
-/// An HTTP/1.1 server on a loopback address.
+/// Where a server may listen.
+enum class Exposure : std::uint8_t {
+    Loopback, ///< on this machine alone: 127.0.0.1, ::1, localhost
+    Anywhere, ///< on any address: its handler asks every caller for a token
+};
+
+/// An HTTP/1.1 server.
 /// Owner:  the application; no handler runs once stop() has returned.
 /// Thread: one I/O thread of its own, handlers on a bounded pool. stop() and port() from any thread but
 /// those. Errors: start() returns them; later ones end one connection and are counted in the log at debug
 /// level.
 class HttpServer {
   public:
-    /// Listens and serves. Only loopback addresses ("127.0.0.1", "::1", "localhost") are taken: anything else
-    /// is `unsupported`, since tokens come with `weir serve`. Port 0 picks a free one. A port in use is
-    /// `conflict`, naming the port and what to do.
+    /// Listens and serves. `address` is an IP address or "localhost"; one beyond loopback is `denied` with
+    /// Exposure::Loopback. Port 0 picks a free one. A port in use is `conflict`, naming the port and what to
+    /// do.
     static Result<std::unique_ptr<HttpServer>> start(const std::string& address, std::uint16_t port,
-                                                     Handler handler, HttpLimits limits = {});
+                                                     Handler handler, HttpLimits limits = {},
+                                                     Exposure exposure = Exposure::Loopback);
     ~HttpServer();
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
+
+    /// True for "localhost" and the addresses of loopback. `invalid` for what is no IP address.
+    static Result<bool> is_loopback(const std::string& address);
 
     /// The port in use.
     [[nodiscard]] std::uint16_t port() const;
