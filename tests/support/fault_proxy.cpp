@@ -171,6 +171,8 @@ class FaultProxy::Loop {
     }
     void refuse() {
         change([this] {
+            // The thread's poll() keeps a closed socket open a while; this ends the listening now.
+            ::shutdown(listener_.fd(), SHUT_RDWR);
             listener_ = Socket{};
             end_all(false);
         });
