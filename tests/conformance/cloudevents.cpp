@@ -4,6 +4,7 @@
 
 #include <weir/base/clock.hpp>
 #include <weir/base/json.hpp>
+#include <weir/events/binding.hpp>
 #include <weir/events/http_codec.hpp>
 #include <weir/events/media_type.hpp>
 
@@ -100,11 +101,27 @@ bool same_data(const json& expected, const Event& event) {
                                                     : bytes_of(expected["base64"].get<std::string>()));
 }
 
+/// A record of Kafka with its data read, as whoever uses it does.
+Result<std::vector<Event>> decode_record(const json& description,
+                                         std::vector<std::pair<std::string, std::string>> headers) {
+    Message message;
+    message.headers = std::move(headers);
+    message.has_body = description.contains("body") || description.contains("body_base64");
+    message.body = body_of(description);
+    auto decoded = decode_kafka(message);
+    if (!decoded.ok()) return decoded.error();
+    if (!decoded->data_checked) WEIR_TRY(read_data(decoded->event));
+    WEIR_TRY(check(decoded->event));
+    return std::vector<Event>{decoded->event};
+}
+
 Verdict decode_case(const json& test_case) {
     std::vector<HttpHeader> headers;
     for (const auto& header : test_case["message"]["headers"])
         headers.emplace_back(header[0].get<std::string>(), header[1].get<std::string>());
-    const auto events = decode_http(headers, body_of(test_case["message"]));
+    const auto events = test_case["protocol"].get<std::string>() == "kafka"
+                            ? decode_record(test_case["message"], headers)
+                            : decode_http(headers, body_of(test_case["message"]));
     const auto& expect = test_case["expect"];
     if (expect.contains("error")) {
         if (!events.ok()) return Verdict::pass();
@@ -193,6 +210,12 @@ Verdict encode_case(const json& test_case) {
                        : Verdict::fail(expect.dump(), "refused: " + status.error().message);
     if (expect.contains("error")) return Verdict::fail("a refusal", "no refusal");
     const auto mode = test_case["mode"].get<std::string>();
+    if (test_case["protocol"].get<std::string>() == "kafka") {
+        auto record = encode_kafka(events.front(),
+                                   mode == "structured" ? MessageMode::Structured : MessageMode::Binary);
+        return compare_message({std::move(record.headers), std::move(record.body), record.has_body}, expect,
+                               mode);
+    }
     const auto message = mode == "batch"        ? encode_http_batch(events)
                          : mode == "structured" ? encode_http_structured(events.front())
                                                 : encode_http_binary(events.front());
@@ -203,7 +226,7 @@ Verdict encode_case(const json& test_case) {
 
 Verdict run_cloudevents(const json& test_case) {
     const auto protocol = test_case["protocol"].get<std::string>();
-    if (protocol != "http") return Verdict::skip(protocol + " binding: not built");
+    if (protocol != "http" && protocol != "kafka") return Verdict::skip(protocol + " binding: not built");
     return test_case["kind"].get<std::string>() == "decode" ? decode_case(test_case) : encode_case(test_case);
 }
 
