@@ -7,11 +7,11 @@ weir_packages_tools='g++ meson ninja-build pkg-config protobuf-compiler'
 # Libraries, with their headers.
 weir_packages_libraries='libspdlog-dev libssl-dev libsimdjson-dev nlohmann-json3-dev libsqlite3-dev libprotobuf-dev
  libyaml-cpp-dev libre2-dev libcurl4-openssl-dev libboost-dev libcli11-dev prometheus-cpp-dev
- libhowardhinnant-date-dev'
+ libhowardhinnant-date-dev libnats-dev librdkafka-dev'
 # What a running weir wants: Python for lightweight components, zones for schedules, roots for pip's TLS.
 weir_packages_running='python3 python3-venv tzdata ca-certificates'
-# What only the tests want.
-weir_packages_tests='catch2'
+# What only the tests want. nats-server's package has a service: its start is forbidden while it is installed (below).
+weir_packages_tests='catch2 nats-server default-jre-headless maven'
 # What only the long tier wants: the planted defects are patches.
 weir_packages_long='patch'
 
@@ -34,11 +34,16 @@ weir_why_package() {
     libcli11-dev) echo 'the command line' ;;
     prometheus-cpp-dev) echo '/metrics' ;;
     libhowardhinnant-date-dev) echo 'time zones of schedules' ;;
+    libnats-dev) echo 'the NATS bus' ;;
+    librdkafka-dev) echo 'the Kafka bus' ;;
     tzdata) echo 'the time zones themselves' ;;
     python3) echo 'runs Python components' ;;
     python3-venv) echo 'environments of Python components' ;;
     ca-certificates) echo 'TLS of pip' ;;
     catch2) echo 'the unit tests' ;;
+    nats-server) echo 'the NATS bus under test' ;;
+    default-jre-headless) echo 'runs the Kafka broker under test' ;;
+    maven) echo 'fetches the Kafka broker under test' ;;
     patch) echo 'applies the planted defects' ;;
     clang-format) echo 'the style check' ;;
     *) echo 'used here' ;;
@@ -97,6 +102,8 @@ weir_install() {
 # The package lists are fetched only where a package is unknown, or known in a version that is gone.
 weir_apt_install() {
     export DEBIAN_FRONTEND=noninteractive
+    # No service is started by an installation.
+    export SYSTEMD_OFFLINE=1
     if ! weir_apt_knows "$@"; then
         echo "Fetching Debian's package lists ..."
         apt-get update >"$weir_apt_log" 2>&1 || return 1

@@ -4,15 +4,17 @@ set -eu
 
 usage() {
     cat <<'TEXT'
-usage: sh tests/run.sh [--suite NAME]... [--sanitize] [--long] [--build-only] [--help]
+usage: sh tests/run.sh [--suite NAME]... [--sanitize | --minimal] [--long] [--build-only] [--help]
 
-  --suite NAME   only this suite: unit, contract, sim, system, tidy, long (may be repeated)
+  --suite NAME   only this suite: unit, contract, sim, system, broker, tidy, long (may be repeated)
   --sanitize     address and undefined-behaviour sanitizers over unit, contract and sim, in build-sanitize/
+  --minimal      a build without any optional adapter and its unit suite, in build-minimal/
   --long         the long tier too: thousands of seeds, long kill loops, planted defects (hours, not minutes)
   --build-only   stop after the build
 
 Builds in build/ beside the sources. Without root rights nothing is installed: the line to run is printed instead.
-A Python environment with the kfp SDK is kept in WEIR_KFP_VENV (default: weir/ in the user's cache folder).
+A Python environment with the kfp SDK is kept in WEIR_KFP_VENV, the message brokers of the suites broker and long in
+WEIR_BROKERS_CACHE (default: weir/ in the user's cache folder); both are fetched once.
 Set CXX, or have ccache installed, and meson uses it. The last line is always "N passed, N failed"; a skipped test
 counts as failed. Exit status: 0 all passed, 1 not, 2 wrong use.
 TEXT
@@ -21,20 +23,22 @@ TEXT
 suites=''
 long=no
 sanitize=no
+minimal=no
 build_only=no
 while [ $# -gt 0 ]; do
     case $1 in
     --suite)
         [ $# -ge 2 ] || { echo 'run.sh: --suite wants a name' >&2; exit 2; }
         case $2 in
-        unit | contract | sim | system | tidy) suites="$suites $2" ;;
+        unit | contract | sim | system | broker | tidy) suites="$suites $2" ;;
         long) suites="$suites $2" && long=yes ;;
-        *) echo "run.sh: no suite '$2'; there are unit, contract, sim, system, tidy, long" >&2; exit 2 ;;
+        *) echo "run.sh: no suite '$2'; there are unit, contract, sim, system, broker, tidy, long" >&2; exit 2 ;;
         esac
         shift
         ;;
     --long) long=yes ;;
     --sanitize) sanitize=yes ;;
+    --minimal) minimal=yes ;;
     --build-only) build_only=yes ;;
     --help | -h) usage; exit 0 ;;
     *) echo "run.sh: unknown option '$1'" >&2; usage >&2; exit 2 ;;
@@ -56,13 +60,18 @@ give_up() {
     exit 1
 }
 
-if [ "$sanitize" = yes ]; then
+[ "$sanitize$minimal" != yesyes ] || { echo 'run.sh: --sanitize or --minimal, not both' >&2; exit 2; }
+if [ "$minimal" = yes ]; then
+    build=build-minimal
+    : "${suites:=unit}"
+    options='-Dbuildtype=debug -Doptimization=1 -Dnats=disabled -Dkafka=disabled -Dpostgres=disabled'
+elif [ "$sanitize" = yes ]; then
     build=build-sanitize
     : "${suites:=unit contract sim}"
     options='-Dbuildtype=debug -Db_sanitize=address,undefined -Db_lundef=false'
 else
     build=build
-    : "${suites:=unit contract sim system tidy}"
+    : "${suites:=unit contract sim system broker tidy}"
     options='-Dbuildtype=debug -Doptimization=1'
 fi
 [ "$long" = no ] || case " $suites " in *' long '*) ;; *) suites="$suites long" ;; esac
@@ -92,6 +101,17 @@ if ! cmp -s tests/data/kfp-requirements.txt "$kfp_venv/requirements.txt"; then
 fi
 export WEIR_KFP_PYTHON="$kfp_venv/bin/python"
 
+# --- the brokers
+case " $suites " in
+*' broker '* | *' long '*)
+    say 'looking for the brokers ...'
+    # Progress goes to stderr; the last line is "export WEIR_BROKERS=FILE".
+    brokers_said=$(python3 tests/support/brokers/fetch.py) || give_up 'the brokers could not be had'
+    WEIR_BROKERS=${brokers_said#export WEIR_BROKERS=}
+    export WEIR_BROKERS
+    ;;
+esac
+
 # --- configure and build
 # ccache: the same sources in another folder are the same objects.
 export CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1
@@ -109,10 +129,11 @@ fi
 say "building $build ..."
 export NINJA_STATUS='[%f/%t, %e s] '
 wanted=''
-if [ "$sanitize" = yes ]; then
+if [ "$sanitize$minimal" != nono ]; then
     # shellcheck disable=SC2086
     wanted=$(python3 tests/results.py targets "$build" $suites)
 fi
+[ "$minimal" = no ] || wanted="$wanted src/app/weir"
 # shellcheck disable=SC2086
 ninja -C "$build" -k 20 $wanted || give_up 'the build failed'
 [ "$build_only" = no ] || { say 'built'; exit 0; }

