@@ -175,6 +175,13 @@ class Checker {
             case FieldType::Section: section(node, *field.section, path); break;
             case FieldType::SectionMap: section_map(node, field, path); break;
             case FieldType::SectionList: section_list(node, field, path); break;
+            case FieldType::KindMap:
+                map(node, path, "a map of named entries",
+                    [&](const Node& key, const Node& n, const std::string& p) {
+                        if (!valid_name(key.text)) bad_key(key, path);
+                        kind(n, field, p);
+                    });
+                break;
         }
     }
 
@@ -201,11 +208,31 @@ class Checker {
 
     void section_map(const Node& node, const Field& field, const std::string& path) {
         map(node, path, "a map of named entries", [&](const Node& key, const Node& n, const std::string& p) {
-            if (!valid_name(key.text))
-                add(key, path + ": \"" + printable(key.text, 60) + "\" is not a name (" +
-                             std::string(name_rule) + ")");
+            if (!valid_name(key.text)) bad_key(key, path);
             section(n, *field.section, p);
         });
+    }
+
+    void bad_key(const Node& key, const std::string& path) {
+        add(key,
+            path + ": \"" + printable(key.text, 60) + "\" is not a name (" + std::string(name_rule) + ")");
+    }
+
+    /// One entry of a KindMap.
+    void kind(const Node& node, const Field& field, const std::string& path) {
+        if (node.kind != Node::Kind::Map) return wrong(node, path, "a map of fields");
+        std::vector<std::string_view> known;
+        const auto* given = node.find("kind");
+        for (const auto* table : field.kinds) {
+            known.push_back(find(*table, "kind")->words.front());
+            if (given != nullptr && given->kind == Node::Kind::String && given->text == known.back())
+                return section(node, *table, path);
+        }
+        if (given == nullptr) return add(node, "missing " + path + ".kind: " + join(known));
+        Field as_word{"kind", FieldType::Word};
+        as_word.words = std::move(known);
+        as_word.words_later = field.words_later;
+        word(*given, as_word, path + ".kind");
     }
 
     void section_list(const Node& node, const Field& field, const std::string& path) {

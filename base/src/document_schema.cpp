@@ -14,11 +14,18 @@ constexpr std::string_view duration_pattern = "^([0-9]+(ns|us|ms|s|m|h|d))+$";
 /// All tables reachable from one, itself first, each once.
 std::vector<const DocumentTable*> reachable(const DocumentTable& table) {
     std::vector<const DocumentTable*> found{&table};
-    for (std::size_t i = 0; i < found.size(); ++i)
-        for (const auto& field : found[i]->fields)
-            if (field.built && field.section != nullptr &&
-                std::find(found.begin(), found.end(), field.section) == found.end())
-                found.push_back(field.section);
+    const auto add = [&](const DocumentTable* one) {
+        if (one != nullptr && std::find(found.begin(), found.end(), one) == found.end()) found.push_back(one);
+    };
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        // add() moves the tables' pointers, not the tables.
+        for (const auto& field : found[i]->fields) {
+            if (!field.built) continue;
+            add(field.section);
+            for (const auto* kind : field.kinds)
+                add(kind);
+        }
+    }
     return found;
 }
 
@@ -89,6 +96,14 @@ std::string type_schema(const Field& field) {
             return "{\"type\":\"object\",\"propertyNames\":" + text_schema(name_pattern) +
                    ",\"additionalProperties\":" + section() + "}";
         case FieldType::SectionList: return "{\"type\":\"array\",\"items\":" + section() + "}";
+        case FieldType::KindMap: {
+            std::string refs;
+            for (const auto* kind : field.kinds)
+                refs += (refs.empty() ? "" : ",") +
+                        ("{\"$ref\":" + json_string("#/$defs/" + std::string(kind->name)) + "}");
+            return "{\"type\":\"object\",\"propertyNames\":" + text_schema(name_pattern) +
+                   ",\"additionalProperties\":{\"anyOf\":[" + refs + "]}}";
+        }
     }
     return "{}";
 }
@@ -139,6 +154,12 @@ std::string type_text(const Field& field) {
         case FieldType::Section: return section();
         case FieldType::SectionMap: return "map of name to " + section();
         case FieldType::SectionList: return "list of " + section();
+        case FieldType::KindMap: {
+            std::string names;
+            for (const auto* kind : field.kinds)
+                names += (names.empty() ? "" : " or ") + std::string(kind->name);
+            return "map of name to " + names;
+        }
     }
     return {};
 }

@@ -41,17 +41,46 @@ const DocumentTable& thing() {
     return table;
 }
 
-std::string check(std::string_view text) {
+Field buses() {
+    static const DocumentTable near{
+        "near bus",
+        "Here.",
+        {{"kind", FieldType::Word, "Its kind.", true, {"near"}}, {"size", FieldType::Whole, "Its size."}}};
+    static const DocumentTable far{"far bus",
+                                   "There.",
+                                   {{"kind", FieldType::Word, "Its kind.", true, {"far"}},
+                                    {"part", FieldType::Section, "A part.", false, {}, &part()}}};
+    Field field{"buses", FieldType::KindMap, "Buses."};
+    field.kinds = {&near, &far};
+    field.words_later = {"farther"};
+    return field;
+}
+
+const DocumentTable& dock() {
+    static const DocumentTable table{"dock",
+                                     "A dock.",
+                                     {{"name", FieldType::Name, "Its name.", true},
+                                      {"hidden", FieldType::Hidden, "A text."},
+                                      {"password", FieldType::Secret, "A secret."},
+                                      buses()}};
+    return table;
+}
+
+std::string check(std::string_view text, const DocumentTable& table = thing()) {
     Problems problems;
     const auto documents = read_documents(text, "t", problems);
     REQUIRE(problems.empty());
     REQUIRE(documents.size() == 1);
-    const bool good = check_fields(documents[0], thing(), problems);
+    const bool good = check_fields(documents[0], table, problems);
     CHECK(good == problems.empty());
     std::string out;
     for (const auto& problem : problems)
         out += problem.to_string() + "\n";
     return out;
+}
+
+std::string dock_check(const std::string& text) {
+    return check(text, dock());
 }
 
 } // namespace
@@ -114,6 +143,39 @@ TEST_CASE("every problem of a document is named, with its place") {
           "t:2:13: labels.a: expected text, found the number 1; write it in quotes\n");
     CHECK(check("name: a\nnote: {}\nweight: x\nflow: a/b/c\n").find("is not a name or team/name") !=
           std::string::npos);
+}
+
+TEST_CASE("a secret is named, never given, and never repeated") {
+    CHECK(dock_check("name: a\npassword: {env: PASSWORD}\n") == "");
+    CHECK(dock_check("name: a\npassword: {file: p.txt}\nhidden: hunter2\n") == "");
+    for (const auto* value : {"hunter2", "5", "[hunter2]", "{env: ''}", "{env: A, file: B}", "{}",
+                              "{value: hunter2}", "{env: 17}"}) {
+        INFO(value);
+        const auto problem = dock_check("name: a\npassword: " + std::string(value) + "\n");
+        CHECK(problem.find("t:2:11: password: ") == 0);
+        CHECK(problem.find("{env: NAME}") != std::string::npos);
+        CHECK(problem.find("hunter2") == std::string::npos);
+    }
+    CHECK(dock_check("name: a\nhidden: 12345\n") == "t:2:9: hidden: expected text, in quotes\n");
+}
+
+TEST_CASE("entries of several kinds are each read by their own table") {
+    CHECK(dock_check("name: a\nbuses: {b: {kind: near, size: 1}, c: {kind: far, part: {size: 1}}}\n") == "");
+    CHECK(dock_check("name: a\nbuses: {b: {kind: far, size: 1}}\n") ==
+          "t:2:24: unknown key \"size\" in buses.b\n");
+    CHECK(dock_check("name: a\nbuses: {b: {size: 1}}\n") == "t:2:12: missing buses.b.kind: near or far\n");
+    CHECK(dock_check("name: a\nbuses: {b: {kind: nera}}\n") ==
+          "t:2:19: buses.b.kind: expected near or far, found the text \"nera\"; did you mean \"near\"?\n");
+    CHECK(dock_check("name: a\nbuses: {b: {kind: farther}}\n") ==
+          "t:2:19: not built yet: buses.b.kind: farther\n");
+    CHECK(dock_check("name: a\nbuses: {b: {kind: 5}}\n") ==
+          "t:2:19: buses.b.kind: expected near or far, found the number 5\n");
+    CHECK(dock_check("name: a\nbuses: {b: near}\n") ==
+          "t:2:12: buses.b: expected a map of fields, found the text \"near\"\n");
+    CHECK(dock_check("name: a\nbuses: {a b: {kind: near}}\n").find("is not a name") != std::string::npos);
+    CHECK(dock_check("name: a\nbuses: []\n").find("a map of named entries") != std::string::npos);
+    CHECK(json_schema(dock()).find("\"#/$defs/far bus\"") != std::string::npos);
+    CHECK(reference_text(dock()).find("map of name to near bus or far bus") != std::string::npos);
 }
 
 TEST_CASE("the same table gives the JSON Schema and the reference") {

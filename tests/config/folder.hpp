@@ -12,16 +12,16 @@
 namespace weir::config::test {
 
 /// A folder that goes with the test.
-class Folder {
+class TempFolder {
   public:
-    Folder() {
+    TempFolder() {
         auto pattern = (std::filesystem::temp_directory_path() / "weir-config-XXXXXX").string();
         REQUIRE(::mkdtemp(pattern.data()) != nullptr);
         path_ = pattern;
     }
-    ~Folder() { std::filesystem::remove_all(path_); }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
+    ~TempFolder() { std::filesystem::remove_all(path_); }
+    TempFolder(const TempFolder&) = delete;
+    TempFolder& operator=(const TempFolder&) = delete;
 
     std::string write(const std::string& name, const std::string& text, mode_t mode = 0600) const {
         const auto path = path_ + "/" + name;

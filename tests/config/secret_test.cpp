@@ -8,11 +8,11 @@
 
 using namespace weir;
 using namespace weir::config;
-using weir::config::test::Folder;
 using weir::config::test::holds;
+using weir::config::test::TempFolder;
 
 TEST_CASE("a secret comes from the environment or from a file of its owner's") {
-    const Folder folder;
+    const TempFolder folder;
     const auto from = [](const std::string& file) { return read_secret({"", file, {"c.yaml", 3, 5}}); };
     CHECK(*from(folder.write("a", "s3cret\n")) == "s3cret");
     CHECK(*from(folder.write("b", "s3cret\r\n")) == "s3cret");

@@ -8,8 +8,8 @@
 
 using namespace weir;
 using namespace weir::config;
-using weir::config::test::Folder;
 using weir::config::test::holds;
+using weir::config::test::TempFolder;
 
 namespace {
 
@@ -95,7 +95,7 @@ TEST_CASE("every wrong record is named with its place, and no token is repeated"
 }
 
 TEST_CASE("a tokens file is as private as what stands in it") {
-    const Folder folder;
+    const TempFolder folder;
     const auto hashed = folder.write(
         "hashed.yaml", "- {principal: ci, scopes: read, token: 'sha256:" + to_hex(sha256(plain)) + "'}\n");
     const auto open = folder.write("plain.yaml", "- {principal: ci, scopes: read, token: " + plain + "}\n");

@@ -312,13 +312,9 @@ TEST_CASE("a port in use and an address that is not loopback are refused, saying
         REQUIRE(!open.ok());
         CHECK(open.error().kind == ErrorKind::Denied);
         CHECK(holds(open.error().message, "beyond loopback, where nothing is served without tokens"));
-        CHECK(!*HttpServer::is_loopback(address));
     }
     CHECK(HttpServer::start("nonsense", 0, echo_handler()).error().kind == ErrorKind::Invalid);
     CHECK(HttpServer::start("localhost", 0, echo_handler()).ok());
-    CHECK((*HttpServer::is_loopback("127.9.9.9") && *HttpServer::is_loopback("::1") &&
-           *HttpServer::is_loopback("localhost")));
-    CHECK(!HttpServer::is_loopback("nonsense").ok());
 }
 
 TEST_CASE("many clients at once, by libcurl") {

@@ -31,15 +31,10 @@ Error bind_error(const boost::system::error_code& failure, const tcp::endpoint& 
     return unavailable("cannot listen on " + place + ": " + failure.message());
 }
 
-Result<asio::ip::address> address_of(const std::string& text) {
-    boost::system::error_code failure;
-    const auto parsed = asio::ip::make_address(text == "localhost" ? "127.0.0.1" : text, failure);
-    if (failure) return invalid("\"" + text + "\" is not an IP address; use 127.0.0.1, ::1 or 0.0.0.0");
-    return parsed;
-}
-
 Result<tcp::endpoint> endpoint_of(const std::string& text, std::uint16_t port, Exposure exposure) {
-    WEIR_ASSIGN(address, address_of(text));
+    boost::system::error_code failure;
+    const auto address = asio::ip::make_address(text == "localhost" ? "127.0.0.1" : text, failure);
+    if (failure) return invalid("\"" + text + "\" is not an IP address; use 127.0.0.1, ::1 or 0.0.0.0");
     if (!address.is_loopback() && exposure != Exposure::Anywhere)
         return Error(ErrorKind::Denied,
                      text +
@@ -168,11 +163,6 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address
     impl->accept();
     impl->thread = std::thread([raw = impl.get()] { raw->io.run(); });
     return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
-}
-
-Result<bool> HttpServer::is_loopback(const std::string& address) {
-    WEIR_ASSIGN(parsed, address_of(address));
-    return parsed.is_loopback();
 }
 
 std::uint16_t HttpServer::port() const {

@@ -35,6 +35,8 @@ ONLY = {
 ADAPTERS = re.compile(
     r"weir/(events/(\w+_bus|\w+_source)|ledger/\w+_ledger|flows/\w+_(launcher|backend))\.hpp"
 )
+# The configuration fills the plain option structs of the buses; it opens none.
+OPTIONS = {"src/config": re.compile(r"weir/events/\w+_bus\.hpp")}
 # May include everything.
 ROOFS = ("src/app", "tests")
 
@@ -109,7 +111,7 @@ def judge(here, room, name, quoted, headers):
         return f"<{name}> is an adapter ({there_room}); only src/app names adapters"
     if there == here:
         return None
-    if ADAPTERS.fullmatch(name):
+    if ADAPTERS.fullmatch(name) and not (here in OPTIONS and OPTIONS[here].fullmatch(name)):
         return f"<{name}> is an adapter; only src/app names adapters"
     if there not in FLOORS[here]:
         return f"{here} may not include {there} (<{name}>)"

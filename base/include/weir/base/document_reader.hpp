@@ -34,6 +34,7 @@ enum class FieldType : std::uint8_t {
     Section,         ///< a map with the fields of `section`
     SectionMap,      ///< a map of Name -> Section
     SectionList,     ///< a list of Sections
+    KindMap,         ///< a map of Name -> Section of that table of `kinds` which its field `kind` names
 };
 
 struct DocumentTable;
@@ -50,6 +51,8 @@ struct Field {
     std::int64_t maximum = std::numeric_limits<std::int64_t>::max(); ///< Whole
     bool built = true;                         ///< false: known by name and refused as "not built yet"
     std::vector<std::string_view> words_later; ///< words refused as "not built yet"
+    std::vector<const DocumentTable*>
+        kinds; ///< KindMap: each has a required field `kind`, a Word with one word
 };
 
 /// A document kind, or a section of one.

@@ -47,9 +47,6 @@ class HttpServer {
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
 
-    /// True for "localhost" and the addresses of loopback. `invalid` for what is no IP address.
-    static Result<bool> is_loopback(const std::string& address);
-
     /// The port in use.
     [[nodiscard]] std::uint16_t port() const;
     /// Takes no new connection, ends idle ones, lets requests that run finish (up to drain_timeout). Once.
