@@ -30,8 +30,19 @@ std::system_error system_fault(int number, const char* what) {
     return {number, std::generic_category(), what};
 }
 
+Json security_of(const BrokerOptions& options) {
+    auto secure = Json::object();
+    if (options.tls) secure["tls"] = true;
+    if (options.client_certificate) secure["client_certificate"] = true;
+    if (!options.user.empty()) secure["user"] = options.user;
+    if (!options.password.empty()) secure["password"] = options.password;
+    if (!options.token.empty()) secure["token"] = options.token;
+    if (!options.sasl.empty()) secure["sasl"] = options.sasl;
+    return secure;
+}
+
 Json settings_of(std::string_view kind, const BrokerOptions& options) {
-    Json settings{{"do", "start"}, {"advertised", options.advertised}};
+    Json settings{{"do", "start"}, {"advertised", options.advertised}, {"secure", security_of(options)}};
     if (kind == "nats") {
         settings["config"] = options.config;
         settings["jetstream"] = options.jetstream;
@@ -204,6 +215,9 @@ const std::string& Broker::url() const {
 }
 const std::string& Broker::folder() const {
     return child_->state.at("folder").get_ref<const std::string&>();
+}
+std::string Broker::certificates() const {
+    return folder() + "/certificates";
 }
 
 } // namespace weir::support

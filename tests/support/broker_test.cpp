@@ -82,6 +82,20 @@ TEST_CASE("a broker is started with settings of the test", "[broker]") {
     CHECK(broker.url() != "nats://127.0.0.1:12345");
 }
 
+TEST_CASE("a broker shows a certificate and asks for a password", "[broker]") {
+    BrokerOptions options;
+    options.tls = true;
+    options.user = "alice";
+    options.password = "secret";
+    auto broker = Broker::start("nats", "debian", options);
+    const auto said = greeting(broker.port());
+    CHECK(said.find("\"tls_required\":true") != std::string::npos);
+    CHECK(said.find("\"auth_required\":true") != std::string::npos);
+    for (const auto* file :
+         {"ca.pem", "client.pem", "client.key", "other-ca.pem", "stranger.pem", "stranger.key"})
+        CHECK(std::filesystem::exists(broker.certificates() + "/" + file));
+}
+
 TEST_CASE("a broker that cannot be had says why", "[broker]") {
     const auto fault = [](auto&& act) -> std::string {
         try {
@@ -98,6 +112,9 @@ TEST_CASE("a broker that cannot be had says why", "[broker]") {
     wrong.config = "no_such_setting: true";
     CHECK(fault([&] { Broker::start("nats", "debian", wrong); }).find("no_such_setting") !=
           std::string::npos);
+    BrokerOptions sasl;
+    sasl.sasl = "PLAIN";
+    CHECK(fault([&] { Broker::start("nats", "debian", sasl); }).find("sasl") != std::string::npos);
     auto broker = Broker::start("nats", "debian");
     CHECK(fault([&] { broker.start(); }).find("runs already") != std::string::npos);
     CHECK(fault([&] { broker.rollback(); }).find("no snapshot") != std::string::npos);

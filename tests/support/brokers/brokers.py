@@ -25,6 +25,8 @@ import subprocess
 import time
 import uuid
 
+import security
+
 START_SECONDS = 120
 STOP_SECONDS = 120
 POLL_SECONDS = 0.01
@@ -119,6 +121,7 @@ class Server:
         self.port = self.reserved[0].number
         self.process = None
         self.frozen = False
+        self.secure = {}
 
     def __enter__(self):
         return self
@@ -140,6 +143,9 @@ class Server:
             raise BrokerError(f"{self.kind} runs already")
         if self.process is None and answers(self.port):
             raise BrokerError(f"something else answers at port {self.port}")
+        wrong = security.unknown(self.kind.split("-")[0], self.secure)
+        if wrong:
+            raise BrokerError(f"{self.kind} knows no setting {', '.join(wrong)} of `secure`")
         began = time.monotonic()
         self.frozen = False
         self.process = _spawn(self._prepare(), self.log, self._environment())
@@ -229,6 +235,11 @@ class Server:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     @property
+    def certificates(self):
+        """Where the certificates are, once one was asked for."""
+        return self.folder / "certificates"
+
+    @property
     def _aside(self):
         return self.folder / "snapshot"
 
@@ -257,13 +268,15 @@ class NatsServer(Server):
     config     further lines of the configuration file (users, tls, max_payload ...)
     jetstream  further lines of its jetstream block (sync_interval: only from 2.10 on)
     advertised the port of a proxy before it, for `url` only
+    secure     certificates and users: security.py
     """
 
     kind = "nats-server"
 
-    def __init__(self, program, folder, port=0, config="", jetstream="", advertised=0):
+    def __init__(self, program, folder, port=0, config="", jetstream="", advertised=0, secure=None):
         super().__init__(folder, port)
         self.program = str(program)
+        self.secure = dict(secure or {})
         self.config = config
         self.jetstream = jetstream
         self.advertised = advertised
@@ -280,6 +293,7 @@ class NatsServer(Server):
         file.write_text(
             f'listen: "127.0.0.1:{self.port}"\nhttp: "127.0.0.1:{self.monitor}"\nserver_name: weir-test\n'
             f'jetstream {{\n  store_dir: "{self.data}"\n{self.jetstream}\n}}\n{self.config}\n'
+            f"{security.nats_lines(self.secure, self.certificates)}\n"
         )
         return [self.program, "-c", str(file)]
 
@@ -302,21 +316,25 @@ class KafkaBroker(Server):
     jars       the folder with the broker's jars; classes.jsa in it is used as class archive
     advertised the port that clients are told: a proxy's, if one stands before the broker
     config     further or other properties of the broker, {name: value}
-    format     further arguments of the storage tool (--add-scram ...)
+    format     further arguments of the storage tool
+    secure     certificates and users: security.py; SCRAM's user is made when the storage is
     """
 
     kind = "kafka"
 
-    def __init__(self, jars, folder, port=0, advertised=0, config=None, java="java", format_arguments=()):
+    def __init__(
+        self, jars, folder, port=0, advertised=0, config=None, java="java", format_arguments=(), secure=None
+    ):
         super().__init__(folder, port)
         self.jars = pathlib.Path(jars)
         self.java = str(java)
         self.advertised = advertised
         self.config = dict(config or {})
         self.format_arguments = list(format_arguments)
+        self.secure = dict(secure or {})
         self.archive_to = None  # where to write the classes it loaded, at the end by SIGTERM
-        self.reserved.append(ReservedPort())
-        self.controller = self.reserved[1].number
+        self.reserved += [ReservedPort(), ReservedPort()]
+        self.controller, self.internal = (port.number for port in self.reserved[1:])
 
     @property
     def url(self):
@@ -324,12 +342,13 @@ class KafkaBroker(Server):
 
     def properties(self):
         told = self.advertised or self.port
+        own = f",INTERNAL://127.0.0.1:{self.internal}" if self.secure else ""
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@127.0.0.1:{self.controller}",
-            "listeners": f"BROKER://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller}",
-            "advertised.listeners": f"BROKER://127.0.0.1:{told}",
+            "listeners": f"BROKER://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller}{own}",
+            "advertised.listeners": f"BROKER://127.0.0.1:{told}{own}",
             "listener.security.protocol.map": "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "inter.broker.listener.name": "BROKER",
             "controller.listener.names": "CONTROLLER",
@@ -350,7 +369,7 @@ class KafkaBroker(Server):
             "num.io.threads": "2",
             # The first segments of a topic are looked after at once in tests of retention.
             "log.initial.task.delay.ms": "1000",
-        } | self.config
+        } | security.kafka_properties(self.secure, self.certificates) | self.config
 
     def _java(self, *words, memory="256m"):
         options = [f"-Xmx{memory}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
@@ -377,8 +396,9 @@ class KafkaBroker(Server):
         # Of the letters a cluster id is made of; one that begins with "-" would be taken for an option.
         cluster = "w" + uuid.uuid4().hex[:21]
         words = self._java(
-            "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(file), *self.format_arguments, memory="128m"
-        )
+            "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(file), *self.format_arguments,
+            *security.kafka_format_arguments(self.secure), memory="128m",
+        )  # fmt: skip
         process = _spawn(words, self.log, self._environment())
         try:
             status = process.wait(START_SECONDS)

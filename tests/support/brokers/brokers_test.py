@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -47,15 +48,23 @@ def gone(pid, seconds=30):
 class Wire:
     """The few words of a broker's protocol that show whether it answers, and whether it kept its data."""
 
-    def __init__(self, kind, port):
+    def __init__(self, kind, port, login='"verbose":false'):
         self.kind = kind
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.lines = self.socket.makefile("rb")
         self.number = 0
         if kind == "nats":
             self.lines.readline()  # INFO
-            self.socket.sendall(b'CONNECT {"verbose":false}\r\nPING\r\n')
-            self.until(b"PONG")
+            self.socket.sendall(f"CONNECT {{{login}}}\r\nPING\r\n".encode())
+            try:
+                self.until(b"PONG")
+            except ConnectionError:
+                self.close()
+                raise
+
+    def use(self, wrapped):
+        self.lines.close()
+        self.socket, self.lines = wrapped, wrapped.makefile("rb")
 
     def close(self):
         self.lines.close()
@@ -100,8 +109,8 @@ class Folder(unittest.TestCase):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="weir-brokers-test-"))
         self.addCleanup(shutil.rmtree, self.folder)
 
-    def alive(self, server):
-        wire = Wire(server.kind.split("-")[0], server.port)
+    def alive(self, server, login='"verbose":false'):
+        wire = Wire(server.kind.split("-")[0], server.port, login)
         try:
             return wire.alive()
         finally:
@@ -191,6 +200,38 @@ class Folder(unittest.TestCase):
             server.advertised = 4242
             self.assertIn("BROKER://127.0.0.1:4242", server.properties()["advertised.listeners"])
             self.assertEqual(server.url, "127.0.0.1:4242")
+
+    def test_kafka_is_secured(self):
+        secure = {"tls": True, "client_certificate": True, "sasl": "SCRAM-SHA-512", "user": "u", "password": "p"}
+        with brokers.server("kafka", "4.x", self.folder, secure=secure) as server:
+            server.start()
+            # Its listener speaks TLS, to those that our authority signed; what is left to clients is SASL.
+            self.assertTrue(self.speaks_tls(server, "client"))
+            self.assertFalse(self.speaks_tls(server, "stranger"))
+
+    def speaks_tls(self, server, client):
+        context = ssl.create_default_context(cafile=server.certificates / "ca.pem")
+        context.load_cert_chain(server.certificates / f"{client}.pem", server.certificates / f"{client}.key")
+        wire = Wire("kafka", server.port)
+        try:
+            wire.use(context.wrap_socket(wire.socket, server_hostname="localhost"))
+            return wire.api_versions()
+        except (ssl.SSLError, ConnectionError):
+            return False
+        finally:
+            wire.close()
+
+    def test_nats_asks_for_a_password(self):
+        with brokers.server("nats", "debian", self.folder, secure={"user": "u", "password": "p"}) as server:
+            server.start()
+            self.assertTrue(self.alive(server, '"user":"u","pass":"p"'))
+            with self.assertRaises(ConnectionError):
+                self.alive(server, '"user":"u","pass":"q"')
+
+    def test_what_cannot_be_secured(self):
+        with brokers.server("nats", "debian", self.folder, secure={"sasl": "PLAIN"}) as server:
+            with self.assertRaisesRegex(brokers.BrokerError, "knows no setting sasl"):
+                server.start()
 
     def test_a_wrong_configuration_is_told(self):
         with brokers.server("nats", "debian", self.folder, config="no_such_setting: 1") as server:

@@ -13,7 +13,7 @@ Commands come as JSON lines on stdin and are answered, one line each, on stdout:
     {"do": "state"}      changes nothing
 
 "start" takes what the constructors in brokers.py take: "config" (NATS: lines; Kafka: an object), "jetstream",
-"format_arguments", "advertised"; they hold until given again. What fails is answered {"ok": false, "error": "..."}.
+"format_arguments", "advertised", "secure"; they hold until given again. What fails is answered {"ok": false, "error": "..."}.
 When stdin ends, the server is killed, the folder removed unless --folder named it, and this process ends.
 """
 
@@ -28,7 +28,10 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import brokers  # noqa: E402
 
-SETTINGS = {"nats": ("config", "jetstream", "advertised"), "kafka": ("config", "format_arguments", "advertised")}
+SETTINGS = {
+    "nats": ("config", "jetstream", "advertised", "secure"),
+    "kafka": ("config", "format_arguments", "advertised", "secure"),
+}
 
 
 def start(server, kind, request):

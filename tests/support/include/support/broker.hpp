@@ -16,7 +16,13 @@ struct BrokerOptions {
     std::string jetstream; ///< NATS: further lines of its jetstream block
     std::vector<std::pair<std::string, std::string>>
         properties;                            ///< Kafka: of the broker, over the default ones
-    std::vector<std::string> format_arguments; ///< Kafka: of the storage tool (--add-scram ...)
+    std::vector<std::string> format_arguments; ///< Kafka: of the storage tool
+
+    bool tls = false;                ///< shows certificates()/server.pem, which ca.pem there has signed
+    bool client_certificate = false; ///< with tls: demands one of the client: client.pem, client.key
+    std::string user, password;      ///< the one user there is; Kafka: with sasl
+    std::string token;               ///< NATS
+    std::string sasl;                ///< Kafka: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
 };
 
 /// A real message broker, run by a child process (tests/support/brokers/serve.py) that ends with this object
@@ -54,6 +60,9 @@ class Broker {
     [[nodiscard]] const std::string& url() const;
     /// Where its configuration, log (server.log) and data are; removed at the end.
     [[nodiscard]] const std::string& folder() const;
+    /// Once tls was asked for: ca.pem; server.pem; client.pem, client.key; and, for what must be refused,
+    /// other-ca.pem; stranger.pem, stranger.key.
+    [[nodiscard]] std::string certificates() const;
 
   private:
     struct Child;
