@@ -43,6 +43,8 @@ struct StreamInfo {
     Position start; ///< behind which a reader begins that never read it (configuration: new, earliest)
     Durability durability = Durability::ProcessSafe;
     bool removes = false; ///< single events may vanish from the middle (compaction, limits per subject)
+    /// Newest position given out, wanted by us or not; a position behind it was never read. 0: as `head`.
+    Position last{};
 };
 
 /// What one read gave.
