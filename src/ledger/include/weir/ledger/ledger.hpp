@@ -15,11 +15,13 @@ namespace weir::ledger {
 struct StreamState {
     StreamNo no;
     std::string name;
-    std::string kind; ///< "bus", "internal"
+    std::string kind;   ///< "bus", "internal"
+    std::string family; ///< streams that belong together (partitions of a topic); empty: on its own
     std::string incarnation;
-    Position position; ///< last one read; 0: none
+    Position position; ///< read up to here; 0: nothing
     Instant time{};
-    Digest digest{};
+    Position event{}; ///< place of the newest arrival read; 0: none
+    Digest digest{};  ///< events::place_digest() of it
 };
 
 struct OpenTrigger {
@@ -49,7 +51,12 @@ struct Snapshot {
     DecisionNo next_decision{1};
     RunNo next_run{1};
     TriggerNo next_trigger{1};
+    OutgoingNo next_outgoing{1};
+    GapNo next_gap{1};
+    DeadLetterNo next_dead_letter{1};
     std::vector<StreamState> streams;
+    std::vector<GapRow> gaps;          ///< not accepted yet
+    std::vector<OutgoingRow> outgoing; ///< not published yet, in order
     std::vector<OpenTrigger> triggers; ///< all that are not deleted
     std::vector<FlowVersionRow> flows; ///< current version of each flow that is not deleted
     std::vector<OpenHeld> held;
@@ -73,9 +80,9 @@ class Ledger {
     /// Takes the log over: raises its epoch by one. Everything still open under an older epoch fails from now
     /// on.
     virtual Result<Epoch> take_epoch() = 0;
-    /// The number of a stream, registered on first sight with position 0.
-    virtual Result<StreamState> register_stream(const std::string& name, const std::string& kind,
-                                                const std::string& incarnation) = 0;
+    /// A stream as it is known; on first sight it is registered as `first_sight` says (name, kind, family,
+    /// incarnation, position; the number is given here).
+    virtual Result<StreamState> register_stream(const StreamState& first_sight) = 0;
     virtual Result<Snapshot> snapshot() = 0;
     /// Writes all of the batch in one transaction, durable on return, if the log still has this epoch.
     virtual Status commit(const Batch& batch, Epoch epoch) = 0;

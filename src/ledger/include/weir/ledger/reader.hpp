@@ -130,13 +130,17 @@ class LedgerReader {
     /// The newest committed seq.
     virtual Result<Seq> head() = 0;
 
-    /// Gaps that were found, oldest first, at most 1000.
-    virtual Result<std::vector<GapRow>> gaps() { return unsupported("this reader does not list gaps"); }
+    /// Gaps that were found, oldest first, the newest 1000 at most.
+    virtual Result<std::vector<GapRow>> gaps() = 0;
+    /// Every stream, with how far it was read as of the newest commit.
+    virtual Result<std::vector<StreamState>> streams() = 0;
+    /// Dead letters; `source` selects a stream by name; takes since, until, after (a dead letter's number),
+    /// page, limit. Without their messages.
+    virtual Result<Page<DeadLetterRow>> dead_letters(const Query& query) = 0;
+    /// One of them, whole.
+    virtual Result<DeadLetterRow> dead_letter(DeadLetterNo no) = 0;
     /// Arrivals that met no pattern in the minutes of [from, until), at most 10,000 rows, oldest first.
-    virtual Result<std::vector<UncountedRow>> uncounted(Instant from, Instant until) {
-        (void)from, (void)until;
-        return unsupported("this reader does not list what was only counted");
-    }
+    virtual Result<std::vector<UncountedRow>> uncounted(Instant from, Instant until) = 0;
 };
 
 } // namespace weir::ledger

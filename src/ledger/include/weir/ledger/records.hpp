@@ -17,6 +17,9 @@ using StreamNo = Number<struct StreamNoTag>;
 using TriggerNo = Number<struct TriggerNoTag>;
 using DecisionNo = Number<struct DecisionNoTag>;
 using RunNo = Number<struct RunNoTag>;
+using OutgoingNo = Number<struct OutgoingNoTag>;
+using DeadLetterNo = Number<struct DeadLetterNoTag>;
+using GapNo = Number<struct GapNoTag>;
 
 /// Who else may write. Raised by whoever takes the log over; every commit is conditional on it.
 using Epoch = Number<struct EpochTag>;
@@ -61,9 +64,16 @@ struct InputRow {
 
 struct PositionRow {
     StreamNo stream;
-    Position position;
-    Instant time;    ///< of the event at `position`
-    Digest digest{}; ///< of the event at `position`: checked when reading on
+    Position position; ///< read up to here
+    Instant time;      ///< of the newest arrival at or before `position`
+    Position event{};  ///< place of that arrival; 0: none was read
+    Digest digest{};   ///< events::place_digest() of it: checked when reading on
+};
+
+/// A stream goes on as another incarnation (its gap was accepted).
+struct StreamRow {
+    StreamNo no;
+    std::string incarnation;
 };
 
 /// Arrivals that met no pattern: only counted.
@@ -277,20 +287,49 @@ struct AuditRow {
     std::string team; ///< empty in a Batch: taken from a target "KIND TEAM/NAME" or "run ID"
 };
 
-/// An event to publish on an outside bus (none with the embedded one).
+/// An event on its way to an outside bus: accepted from a client (the inbox) or made by weir. Kept until the
+/// bus has it.
 struct OutgoingRow {
-    Seq seq;
-    int n = 0;
-    std::string stream;
+    OutgoingNo no;    ///< handed out in order by the engine; published in this order
     std::string body; ///< wire form
 };
 
+/// Something was lost between two positions of a stream, or its numbers mean something else now. The stream
+/// is not read until it is accepted.
 struct GapRow {
-    Seq seq;
+    GapNo no;
     StreamNo stream;
-    Position from;
-    Position to;
-    std::string kind;
+    std::string kind; ///< "retention", "recreated", "truncated", "rewritten", "unreadable"
+    Position from;    ///< first lost one, as far as is known
+    Position to;      ///< last lost one; below `from`: unknown
+    std::string detail;
+    Instant found;
+    std::optional<Seq> accepted; ///< the command that accepted it
+    std::string stream_name;     ///< filled in by the reader, ignored in a Batch
+};
+struct GapAcceptedRow {
+    GapNo no;
+    Seq seq;
+};
+
+/// A message that is no event, as it came (events::Poison), or an outgoing event that no bus takes.
+struct DeadLetterRow {
+    DeadLetterNo no;
+    StreamNo stream;   ///< 0: an outgoing one
+    Position position; ///< in its stream
+    Instant time;      ///< of arrival
+    std::string reason;
+    std::string message; ///< events::encode_message(); empty once retention dropped it
+    std::int64_t bytes = 0;
+    bool cut = false;                ///< only the beginning of the message is kept
+    std::optional<Instant> replayed; ///< when it was read again as an event
+    Seq replayed_seq;                ///< the input that it became; 0: it met no pattern
+    std::string stream_name;         ///< filled in by the reader, ignored in a Batch
+};
+struct DeadLetterReplayedRow {
+    DeadLetterNo no;
+    Instant time;
+    Seq seq;
 };
 
 /// Everything one transaction writes. Order inside a list is order of happening.
@@ -314,10 +353,17 @@ struct Batch {
     std::vector<FlowVersionRow> flow_versions;
     std::vector<AuditRow> audits;
     std::vector<OutgoingRow> outgoing;
+    std::vector<OutgoingNo> outgoing_done; ///< the bus has them
     std::vector<GapRow> gaps;
+    std::vector<GapAcceptedRow> gaps_accepted;
+    std::vector<StreamRow> streams;
+    std::vector<DeadLetterRow> dead_letters;
+    std::vector<DeadLetterReplayedRow> dead_letters_replayed;
 
     [[nodiscard]] bool empty() const {
-        return inputs.empty() && positions.empty() && uncounted.empty() && run_updates.empty();
+        return inputs.empty() && positions.empty() && uncounted.empty() && run_updates.empty() &&
+               outgoing.empty() && outgoing_done.empty() && gaps.empty() && dead_letters.empty() &&
+               dead_letters_replayed.empty();
     }
 };
 

@@ -26,6 +26,10 @@ struct SqliteLedgerOptions {
     std::string place;
     int busy_ms = 5000;          ///< longest wait for another process's lock
     std::size_t readers_max = 4; ///< connections for reading, opened when needed
+    /// Take the ledger over from a process that has the folder but does not answer any more (frozen,
+    /// hanging): its lock is passed by, and taken once it is free. Whoever had it loses its epoch with
+    /// take_epoch(): its next commit is refused.
+    bool take_over = false;
 };
 
 /// What a ledger found elsewhere is taken to be.
@@ -47,8 +51,10 @@ class SqliteLedger : public Ledger {
     [[nodiscard]] virtual LedgerReader& reader() = 0;
     /// The ledger was made or last claimed at another place: nothing may be launched until claim().
     [[nodiscard]] virtual bool moved() const = 0;
-    /// Settles a move. `New`: each stream named in `heads` goes on behind its head. Needs no epoch: call
-    /// before take_epoch(), from the writing thread.
+    /// Settles a move. `New`: each stream named in `heads` goes on behind its head; outgoing events, launches
+    /// that wait and runs that have not ended are the original's affair: they are settled here as `lost`,
+    /// with that reason, and decide nothing. Needs no epoch: call before take_epoch(), from the writing
+    /// thread.
     virtual Status claim(Claim how, std::span<const PositionRow> heads = {}) = 0;
     /// Writes the write-ahead log back into the file, as far as readers let it, beside running commits. Call
     /// when idle. Returns the pages still to be written back.
