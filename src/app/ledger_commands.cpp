@@ -103,9 +103,10 @@ int ledger_claim(const cli::LedgerOptions& options) {
         const auto streams = (*bus)->streams();
         if (!streams.ok()) return failed("claim", streams.error());
         for (const auto& stream : *streams) {
-            const auto state = (*ledger)->register_stream(stream.name, "bus", stream.incarnation);
+            const auto state = (*ledger)->register_stream(
+                {.name = stream.name, .kind = "bus", .incarnation = stream.incarnation});
             if (!state.ok()) return failed("claim", state.error());
-            heads.push_back({state->no, stream.head, clock.now(), {}});
+            heads.push_back({state->no, stream.head, clock.now(), {}, {}});
         }
     }
     const auto claimed = (*ledger)->claim(options.moved ? ledger::Claim::Moved : ledger::Claim::New, heads);

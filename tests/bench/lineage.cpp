@@ -54,8 +54,9 @@ class Story {
     Result<std::vector<ledger::RunNo>> write() {
         WEIR_ASSIGN(epoch, ledger_.take_epoch());
         epoch_ = epoch;
-        WEIR_ASSIGN(bus, ledger_.register_stream("events", "bus", "bench"));
-        WEIR_ASSIGN(internal, ledger_.register_stream("internal", "internal", "bench"));
+        WEIR_ASSIGN(bus, ledger_.register_stream({.name = "events", .kind = "bus", .incarnation = "bench"}));
+        WEIR_ASSIGN(internal, ledger_.register_stream(
+                                  {.name = "internal", .kind = "internal", .incarnation = "bench"}));
         WEIR_ASSIGN(snapshot, ledger_.snapshot());
         bus_ = bus.no;
         internal_ = internal.no;
@@ -149,7 +150,7 @@ class Story {
                 event(ledger::InputKind::Arrival, "data.ready", "/bench/" + name, std::to_string(tick));
             completing = row.seq;
             used.push_back({row.seq, row.source, row.id, "event"});
-            batch_.positions = {{bus_, row.position, row.time, {}}};
+            batch_.positions = {{bus_, row.position, row.time, {}, {}}};
             batch_.inputs.push_back(std::move(row));
         } else {
             int n = 0;

@@ -74,9 +74,8 @@ class TimedLedger final : public ledger::Ledger {
   public:
     explicit TimedLedger(ledger::Ledger& inner) : inner_(inner) {}
     Result<ledger::Epoch> take_epoch() override { return inner_.take_epoch(); }
-    Result<ledger::StreamState> register_stream(const std::string& name, const std::string& kind,
-                                                const std::string& incarnation) override {
-        return inner_.register_stream(name, kind, incarnation);
+    Result<ledger::StreamState> register_stream(const ledger::StreamState& first_sight) override {
+        return inner_.register_stream(first_sight);
     }
     Result<ledger::Snapshot> snapshot() override { return inner_.snapshot(); }
     Status commit(const ledger::Batch& batch, ledger::Epoch epoch) override {

@@ -60,6 +60,10 @@ HeldLeaveRow leave(std::int64_t trigger, int leaf, std::int64_t event, std::int6
                    const std::string& why = "consumed");
 TimerSetRow timer(std::int64_t trigger, const std::string& key, std::int64_t due_ns, std::int64_t n);
 TimerEndRow timer_end(const TimerSetRow& timer, std::int64_t n, const std::string& why = "fired");
+OutgoingRow outgoing(std::int64_t no);
+/// Found between positions, not accepted.
+GapRow gap(std::int64_t no, std::int64_t stream = 1);
+DeadLetterRow dead_letter(std::int64_t no, std::int64_t stream = 1);
 
 /// A batch of these inputs (which may be none, behind input `last`).
 Batch batch_of(std::vector<InputRow> inputs, std::int64_t last = 0);
@@ -80,6 +84,9 @@ std::string differ(const StreamState& a, const StreamState& b);
 std::string differ(const OpenTrigger& a, const OpenTrigger& b);
 std::string differ(const OpenHeld& a, const OpenHeld& b);
 std::string differ(const HeldEvent& a, const HeldEvent& b);
+std::string differ(const OutgoingRow& a, const OutgoingRow& b);
+std::string differ(const GapRow& a, const GapRow& b);
+std::string differ(const DeadLetterRow& a, const DeadLetterRow& b);
 std::string differ(const Snapshot& a, const Snapshot& b);
 
 /// `row` as it reads after `update`.

@@ -49,9 +49,11 @@ std::string differ(const StreamState& a, const StreamState& b) {
         .field("no", a.no, b.no)
         .field("name", a.name, b.name)
         .field("kind", a.kind, b.kind)
+        .field("family", a.family, b.family)
         .field("incarnation", a.incarnation, b.incarnation)
         .field("position", a.position, b.position)
         .field("time", a.time, b.time)
+        .field("event", a.event, b.event)
         .field("digest", a.digest, b.digest)
         .text();
 }
@@ -242,6 +244,40 @@ std::string differ(const TimerSetRow& a, const TimerSetRow& b) {
         .text();
 }
 
+std::string differ(const OutgoingRow& a, const OutgoingRow& b) {
+    return Differ().field("no", a.no, b.no).field("body", a.body, b.body).text();
+}
+
+std::string differ(const GapRow& a, const GapRow& b) {
+    return Differ()
+        .field("no", a.no, b.no)
+        .field("stream", a.stream, b.stream)
+        .field("kind", a.kind, b.kind)
+        .field("from", a.from, b.from)
+        .field("to", a.to, b.to)
+        .field("detail", a.detail, b.detail)
+        .field("found", a.found, b.found)
+        .field("accepted", a.accepted, b.accepted)
+        .field("stream_name", a.stream_name, b.stream_name)
+        .text();
+}
+
+std::string differ(const DeadLetterRow& a, const DeadLetterRow& b) {
+    return Differ()
+        .field("no", a.no, b.no)
+        .field("stream", a.stream, b.stream)
+        .field("position", a.position, b.position)
+        .field("time", a.time, b.time)
+        .field("reason", a.reason, b.reason)
+        .field("message", a.message, b.message)
+        .field("bytes", a.bytes, b.bytes)
+        .field("cut", a.cut, b.cut)
+        .field("replayed", a.replayed, b.replayed)
+        .field("replayed_seq", a.replayed_seq, b.replayed_seq)
+        .field("stream_name", a.stream_name, b.stream_name)
+        .text();
+}
+
 std::string differ(const Snapshot& a, const Snapshot& b) {
     return Differ()
         .field("instance", a.instance, b.instance)
@@ -252,7 +288,12 @@ std::string differ(const Snapshot& a, const Snapshot& b) {
         .field("next_decision", a.next_decision, b.next_decision)
         .field("next_run", a.next_run, b.next_run)
         .field("next_trigger", a.next_trigger, b.next_trigger)
+        .field("next_outgoing", a.next_outgoing, b.next_outgoing)
+        .field("next_gap", a.next_gap, b.next_gap)
+        .field("next_dead_letter", a.next_dead_letter, b.next_dead_letter)
         .rows("streams", a.streams, b.streams)
+        .rows("gaps", a.gaps, b.gaps)
+        .rows("outgoing", a.outgoing, b.outgoing)
         .rows("triggers", a.triggers, b.triggers)
         .rows("flows", a.flows, b.flows)
         .rows("held", a.held, b.held)

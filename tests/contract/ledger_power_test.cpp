@@ -65,7 +65,8 @@ Batch next_batch(Chance& chance, const Model& model, Model& after, std::uint64_t
     }
     after.next += n;
     after.ends.push_back(after.next);
-    batch.positions = {{StreamNo(1), batch.inputs.back().position, batch.inputs.back().time, sha256("p")}};
+    batch.positions = {{StreamNo(1), batch.inputs.back().position, batch.inputs.back().time,
+                        batch.inputs.back().position, sha256("p")}};
     return batch;
 }
 
@@ -102,7 +103,7 @@ bool live(FaultDisk& disk, Chance& chance, Model& acknowledged, Model& pending, 
     auto opened = open_on(disk);
     if (!opened.ok()) return false;
     auto& ledger = **opened;
-    if (!ledger.register_stream("embedded", "bus", "i1").ok()) return false;
+    if (!ledger.register_stream({.name = "embedded", .kind = "bus", .incarnation = "i1"}).ok()) return false;
     const auto epoch = ledger.take_epoch();
     if (!epoch.ok()) return false;
     for (int i = 0; i < batches; ++i) {
@@ -173,7 +174,9 @@ TEST_CASE(
                 // again.
                 auto opened = open_on(disk);
                 REQUIRE(opened.ok());
-                REQUIRE((*opened)->register_stream("embedded", "bus", "i1").ok());
+                REQUIRE((*opened)
+                            ->register_stream({.name = "embedded", .kind = "bus", .incarnation = "i1"})
+                            .ok());
                 const auto epoch = (*opened)->take_epoch().value();
                 for (int i = 0; i < 3; ++i) {
                     const auto batch = next_batch(chance, acknowledged, pending, 5);

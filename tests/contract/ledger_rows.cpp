@@ -240,6 +240,35 @@ TimerEndRow timer_end(const TimerSetRow& timer, std::int64_t n, const std::strin
     return {timer.trigger, timer.kind, timer.key, timer.due, seq(n), why};
 }
 
+OutgoingRow outgoing(std::int64_t no) {
+    return {OutgoingNo(no), std::string("\0\xfe out ", 7) + std::to_string(no)};
+}
+
+GapRow gap(std::int64_t no, std::int64_t stream) {
+    GapRow row;
+    row.no = GapNo(no);
+    row.stream = StreamNo(stream);
+    row.kind = text("kind", no);
+    row.from = Position(no * 10);
+    row.to = Position(no * 10 + 5);
+    row.detail = text("what is lost: ", no);
+    row.found = at(no);
+    return row;
+}
+
+DeadLetterRow dead_letter(std::int64_t no, std::int64_t stream) {
+    DeadLetterRow row;
+    row.no = DeadLetterNo(no);
+    row.stream = StreamNo(stream);
+    row.position = Position(no * 7);
+    row.time = at(no);
+    row.reason = text("no event: ", no);
+    row.message = std::string("\0\xfd dead ", 8) + std::to_string(no);
+    row.bytes = no * 1000;
+    row.cut = no % 2 == 1;
+    return row;
+}
+
 Batch batch_of(std::vector<InputRow> inputs, std::int64_t last) {
     Batch batch;
     batch.next_seq = inputs.empty() ? seq(last + 1) : Seq(inputs.back().seq.value + 1);

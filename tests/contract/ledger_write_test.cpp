@@ -19,8 +19,15 @@ Batch rich_batch() {
     echo.echo = true;
     auto batch = batch_of({arrival(1, "a"), arrival(2, "b", "/other", "u"), conflicting, echo, fact(5),
                            fact(6, InputKind::TimerFired)});
-    batch.positions = {{StreamNo(1), Position(1001), at(1), sha256("one")},
-                       {StreamNo(1), Position(1003), at(3), sha256("three")}};
+    batch.positions = {{StreamNo(1), Position(1001), at(1), Position(1001), sha256("one")},
+                       {StreamNo(1), Position(1013), at(3), Position(1003), sha256("three")}};
+    batch.streams = {{StreamNo(1), "i2"}, {StreamNo(1), "i3"}};
+    batch.outgoing = {outgoing(1), outgoing(2), outgoing(5)};
+    batch.outgoing_done = {OutgoingNo(2)};
+    batch.gaps = {gap(1), gap(2, 2), gap(4)};
+    batch.gaps_accepted = {{GapNo(1), seq(6)}};
+    batch.dead_letters = {dead_letter(1), dead_letter(3, 0)};
+    batch.dead_letters_replayed = {{DeadLetterNo(1), at(5), seq(3)}};
     batch.trigger_versions = {trigger(1, "retrain", 1, 1), trigger(2, "other", 1, 1),
                               trigger(1, "retrain", 2, 5)};
     batch.trigger_states = {{TriggerNo(2), TriggerState::Paused, "a while", seq(2)}};
@@ -58,8 +65,17 @@ Snapshot rich_snapshot(const Snapshot& empty) {
     expected.next_decision = DecisionNo(4);
     expected.next_run = RunNo(3);
     expected.next_trigger = TriggerNo(3);
-    expected.streams[0].position = Position(1003);
+    expected.next_outgoing = OutgoingNo(6);
+    expected.next_gap = GapNo(5);
+    expected.next_dead_letter = DeadLetterNo(4);
+    expected.outgoing = {outgoing(1), outgoing(5)};
+    expected.gaps = {gap(2, 2), gap(4)};
+    expected.gaps[0].stream_name = "internal";
+    expected.gaps[1].stream_name = "embedded";
+    expected.streams[0].incarnation = "i3";
+    expected.streams[0].position = Position(1013);
     expected.streams[0].time = at(3);
+    expected.streams[0].event = Position(1003);
     expected.streams[0].digest = sha256("three");
     expected.triggers = {{batch.trigger_versions[2], TriggerState::Active, "", 0, 2},
                          {batch.trigger_versions[1], TriggerState::Paused, "a while", 1, 0}};
@@ -74,8 +90,9 @@ Snapshot rich_snapshot(const Snapshot& empty) {
 /// A ledger with the streams the rows name, its epoch taken.
 struct Ready {
     explicit Ready(Harness& harness) : epoch(harness.ledger().take_epoch().value()) {
-        REQUIRE(harness.ledger().register_stream("embedded", "bus", "i1").ok());
-        REQUIRE(harness.ledger().register_stream("internal", "internal", "").ok());
+        REQUIRE(
+            harness.ledger().register_stream({.name = "embedded", .kind = "bus", .incarnation = "i1"}).ok());
+        REQUIRE(harness.ledger().register_stream({.name = "internal", .kind = "internal"}).ok());
     }
     Epoch epoch;
 };
@@ -98,6 +115,9 @@ TEST_CASE("an empty ledger says where it begins") {
         CHECK(snapshot.next_decision == DecisionNo(1));
         CHECK(snapshot.next_run == RunNo(1));
         CHECK(snapshot.next_trigger == TriggerNo(1));
+        CHECK(snapshot.next_outgoing == OutgoingNo(1));
+        CHECK(snapshot.next_gap == GapNo(1));
+        CHECK(snapshot.next_dead_letter == DeadLetterNo(1));
         CHECK(snapshot.streams.empty());
         CHECK(harness->reader().head().value() == Seq(first - 1));
         CHECK(harness->ledger().take_epoch().value() == Epoch(1));
@@ -105,21 +125,6 @@ TEST_CASE("an empty ledger says where it begins") {
         harness->reopen();
         CHECK(harness->ledger().take_epoch().value() == Epoch(3));
         CHECK(harness->ledger().snapshot().value().secret == snapshot.secret);
-    }
-}
-
-TEST_CASE("a stream keeps the number and the incarnation it was first seen with") {
-    for (const auto& kind : kinds()) {
-        INFO(kind.name);
-        const auto harness = kind.make();
-        const auto bus = harness->ledger().register_stream("embedded", "bus", "i1").value();
-        const auto internal = harness->ledger().register_stream("internal", "internal", "").value();
-        CHECK(bus.no == StreamNo(1));
-        CHECK(internal.no == StreamNo(2));
-        CHECK(bus.position == Position(0));
-        const auto again = harness->ledger().register_stream("embedded", "bus", "i2").value();
-        CHECK(again.no == bus.no);
-        CHECK(again.incarnation == "i1");
     }
 }
 
@@ -210,6 +215,23 @@ TEST_CASE("a batch that breaks an invariant is refused whole") {
              b.trigger_states.push_back({TriggerNo(7), TriggerState::Paused, "", seq(6)});
          },
          ErrorKind::Internal},
+        {"what goes out, out of order", [](Batch& b) { std::swap(b.outgoing[0], b.outgoing[1]); },
+         ErrorKind::Internal},
+        {"the end of what does not wait", [](Batch& b) { b.outgoing_done.push_back(OutgoingNo(2)); },
+         ErrorKind::Internal},
+        {"a gap's number twice", [](Batch& b) { b.gaps[1].no = GapNo(1); }, ErrorKind::Internal},
+        {"a gap accepted twice",
+         [](Batch& b) {
+             b.gaps_accepted.push_back({GapNo(1), seq(6)});
+         },
+         ErrorKind::Internal},
+        {"an incarnation of no stream",
+         [](Batch& b) {
+             b.streams.push_back({StreamNo(9), "i"});
+         },
+         ErrorKind::Internal},
+        {"a dead letter's number twice", [](Batch& b) { b.dead_letters[1].no = DeadLetterNo(1); },
+         ErrorKind::Internal},
         {"an act without a reason", [](Batch& b) { b.audits[0].reason.clear(); }, ErrorKind::Internal},
         {"too many inputs",
          [](Batch& b) {
@@ -284,7 +306,7 @@ TEST_CASE("a batch without inputs moves positions and counts") {
         for (int i = 1; i <= 2; ++i) {
             auto batch = batch_of({}, 0);
             batch.log_time = at(i);
-            batch.positions = {{StreamNo(1), Position(i * 10), at(i), sha256("p")}};
+            batch.positions = {{StreamNo(1), Position(i * 10), at(i), {}, sha256("p")}};
             batch.uncounted = {{29145600, StreamNo(1), "t", "/s", 3}, {29145601, StreamNo(1), "t", "/s", i}};
             REQUIRE(problem(harness->ledger().commit(batch, ready.epoch)) == "");
         }

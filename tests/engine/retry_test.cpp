@@ -47,7 +47,7 @@ class Rig {
   public:
     Rig() : ledger_(ledger::make_memory_ledger("weir", std::string(32, 's'))) {
         epoch_ = ok(ledger_->take_epoch());
-        REQUIRE(ledger_->register_stream("internal", "internal", "").ok());
+        REQUIRE(ledger_->register_stream({.name = "internal", .kind = "internal"}).ok());
         restart();
         auto flow = std::make_shared<flows::FlowVersion>();
         flow->team = "ads";

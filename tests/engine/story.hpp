@@ -21,8 +21,8 @@ class Story {
   public:
     Story() : ledger_(ledger::make_memory_ledger("weir", std::string(32, 's'))) {
         epoch_ = ok(ledger_->take_epoch());
-        bus_ = ok(ledger_->register_stream("events", "bus", "1")).no;
-        internal_ = ok(ledger_->register_stream("internal", "internal", "")).no;
+        bus_ = ok(ledger_->register_stream({.name = "events", .kind = "bus", .incarnation = "1"})).no;
+        internal_ = ok(ledger_->register_stream({.name = "internal", .kind = "internal"})).no;
         seq_ = ok(ledger_->snapshot()).next_seq;
     }
 
@@ -88,7 +88,7 @@ class Story {
         fill(row, event);
         row.stream = bus_;
         row.position = Position(++position_);
-        batch_.positions.push_back({bus_, row.position, row.time, {}});
+        batch_.positions.push_back({bus_, row.position, row.time, {}, {}});
         return finish(row.seq);
     }
     Seq duplicate(const events::Event& event, Seq of, bool conflicting = false) {

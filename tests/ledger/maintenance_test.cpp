@@ -44,7 +44,7 @@ Batch batch_of(std::int64_t n) {
     batch.inputs = {row, end};
     batch.next_seq = Seq(first + 2 * n + 2);
     batch.log_time = row.time;
-    batch.positions = {{row.stream, row.position, row.time, {}}};
+    batch.positions = {{row.stream, row.position, row.time, row.position, {}}};
     DecisionRow decision;
     decision.no = DecisionNo(n + 1);
     decision.id = DecisionId{Uuid::time_led(row.time, sha256("d" + row.id))};
@@ -85,8 +85,8 @@ Batch batch_of(std::int64_t n) {
 }
 
 void fill(Ledger& ledger, std::int64_t batches, std::int64_t from = 0) {
-    REQUIRE(ledger.register_stream("embedded", "bus", "i").ok());
-    REQUIRE(ledger.register_stream("internal", "internal", "").ok());
+    REQUIRE(ledger.register_stream({.name = "embedded", .kind = "bus", .incarnation = "i"}).ok());
+    REQUIRE(ledger.register_stream({.name = "internal", .kind = "internal"}).ok());
     const auto epoch = ledger.take_epoch().value();
     for (std::int64_t n = from; n < from + batches; ++n)
         REQUIRE(ledger.commit(batch_of(n), epoch).ok());
@@ -134,6 +134,15 @@ TEST_CASE("every broken invariant is found") {
         {"INSERT INTO payload VALUES(5, 0, x'00')", "every payload has its input"},
         {"DELETE FROM seen WHERE seq = ((1 << 48) | 5)", "found by its identity"},
         {"UPDATE position SET pos = 3", "beyond its position"},
+        {"UPDATE position SET event = pos + 1", "its newest arrival"},
+        {"INSERT INTO position VALUES(1, 9, 1, 1, NULL, 1)", "every position has its stream"},
+        {"INSERT INTO gap VALUES(1, 9, 'k', 1, 1, '', 1, NULL)", "every gap has its stream"},
+        {"INSERT INTO gap VALUES(1, 1, 'k', 1, 1, '', 1, 1 << 60)", "accepted by an input"},
+        {"UPDATE log SET gap = 0; INSERT INTO gap VALUES(1, 1, 'k', 1, 1, '', 1, NULL)", "no number"},
+        {"INSERT INTO outgoing VALUES(1, x'00')", "no number was given out"},
+        {"INSERT INTO dead_letter VALUES(1, 1, 1, 1, 1, 0, NULL, 0, '')", "dead letters are counted"},
+        {"INSERT INTO dead_letter VALUES(1, 1, 1, 1, 1, 0, 1, 1 << 60, '')", "was replayed"},
+        {"INSERT INTO dead_message VALUES(1, x'00')", "every message has its dead letter"},
         {"UPDATE decision SET seq = ((1 << 48) | 1) WHERE dec = 4", "numbered upwards"},
         {"UPDATE decision SET seq = 7 WHERE dec = 1", "every decision has its input"},
         {"UPDATE decision SET id_hi = 1, id_lo = 1 WHERE dec IN (2, 3)", "no decision id"},

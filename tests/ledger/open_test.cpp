@@ -179,7 +179,7 @@ TEST_CASE("a ledger found at another place says so until it is claimed") {
         auto ledger = open_at(path, true, "machine-a /data");
         REQUIRE(ledger.ok());
         CHECK_FALSE((*ledger)->moved());
-        REQUIRE((*ledger)->register_stream("embedded", "bus", "i").ok());
+        REQUIRE((*ledger)->register_stream({.name = "embedded", .kind = "bus", .incarnation = "i"}).ok());
         secret = (*ledger)->snapshot().value().secret;
     }
     SECTION("as moved") {
@@ -193,7 +193,7 @@ TEST_CASE("a ledger found at another place says so until it is claimed") {
     SECTION("as a new one") {
         auto ledger = open_at(path, true, "machine-b /data");
         REQUIRE(ledger.ok());
-        const PositionRow head{StreamNo(1), Position(42), from_ns(7), sha256("head")};
+        const PositionRow head{StreamNo(1), Position(42), from_ns(7), Position(41), sha256("head")};
         REQUIRE((*ledger)->claim(Claim::New, {&head, 1}).ok());
         CHECK_FALSE((*ledger)->moved());
         const auto snapshot = (*ledger)->snapshot().value();

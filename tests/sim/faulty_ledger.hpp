@@ -11,9 +11,8 @@ class FaultyLedger final : public ledger::Ledger {
     void fail_next() { failing_ = true; }
 
     Result<ledger::Epoch> take_epoch() override { return inner_.take_epoch(); }
-    Result<ledger::StreamState> register_stream(const std::string& name, const std::string& kind,
-                                                const std::string& incarnation) override {
-        return inner_.register_stream(name, kind, incarnation);
+    Result<ledger::StreamState> register_stream(const ledger::StreamState& first_sight) override {
+        return inner_.register_stream(first_sight);
     }
     Result<ledger::Snapshot> snapshot() override { return inner_.snapshot(); }
     Status commit(const ledger::Batch& batch, ledger::Epoch epoch) override {

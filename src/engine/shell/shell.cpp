@@ -29,11 +29,12 @@ Status Shell::open() {
 }
 
 Status Shell::open_streams(const ledger::Snapshot&) {
-    WEIR_TRY(ports_.ledger.register_stream("internal", "internal", ""));
+    WEIR_TRY(ports_.ledger.register_stream({.name = "internal", .kind = "internal"}));
     for (auto* bus : ports_.buses) {
         WEIR_ASSIGN(infos, bus->streams());
         for (const auto& info : infos) {
-            WEIR_ASSIGN(state, ports_.ledger.register_stream(info.name, "bus", info.incarnation));
+            WEIR_ASSIGN(state, ports_.ledger.register_stream(
+                                   {.name = info.name, .kind = "bus", .incarnation = info.incarnation}));
             auto stream = std::make_unique<Stream>();
             stream->no = state.no;
             stream->name = info.name;

@@ -1,9 +1,6 @@
 #include <algorithm>
 
-#include <weir/base/text.hpp>
-
-#include "memory/state.hpp"
-#include "src/page.hpp"
+#include "memory/reader.hpp"
 
 namespace weir::ledger::memory {
 
@@ -17,193 +14,7 @@ std::vector<Row> where(const std::deque<Row>& rows, Meets meets) {
     return out;
 }
 
-/// Sorts what a listing matched and cuts its page out.
-template <class Row>
-Result<Page<Row>> cut(Listing listing, const Query& query, std::vector<std::pair<PageKey, Row>> rows) {
-    WEIR_ASSIGN(begun, read_page_token(listing, query));
-    std::sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) {
-        return query.after ? a.first < b.first : b.first < a.first;
-    });
-    Page<Row> page;
-    PageKey last;
-    for (auto& [key, row] : rows) {
-        if (begun && (query.after ? key <= *begun : key >= *begun)) continue;
-        if (page.rows.size() == query.limit) {
-            page.next = page_token(listing, query, last);
-            return page;
-        }
-        last = key;
-        page.rows.push_back(std::move(row));
-    }
-    return page;
-}
-
-bool meets_name(std::string_view filter, std::string_view team, std::string_view name) {
-    const auto wanted = split_team(filter);
-    return (wanted.name.empty() || wanted.name == name) && (wanted.team.empty() || wanted.team == team);
-}
-
-class Reader final : public LedgerReader {
-  public:
-    explicit Reader(State& state) : state_(state) {}
-
-    Result<Page<RunRow>> runs(const Query& query) override;
-    Result<Page<DecisionRow>> decisions(const Query& query) override;
-    Result<Page<InputRow>> events(const Query& query) override;
-    Result<Page<TriggerRow>> triggers(const Query& query) override;
-    Result<Page<FlowVersionRow>> flows(const Query& query) override;
-    Result<Page<AuditRow>> audits(const Query& query) override;
-
-    Result<RunRow> run(const RunId& id) override;
-    Result<RunRow> run(RunNo no) override;
-    Result<std::vector<AttemptRow>> attempts(RunNo run) override;
-    Result<DecisionRow> decision(DecisionNo no) override;
-    Result<DecisionRow> decision(const DecisionId& id) override;
-    Result<RunRow> run_of(DecisionNo decision) override;
-    Result<InputRow> input(Seq seq) override;
-    Result<std::vector<InputRow>> events_by_id(std::string_view id, std::string_view source) override;
-    Result<std::vector<TriggerVersionRow>> trigger_versions(std::string_view team,
-                                                            std::string_view name) override;
-    Result<std::vector<TriggerVersionRow>> trigger_versions(TriggerNo no) override;
-    Result<std::vector<TriggerStateRow>> trigger_states(TriggerNo no) override;
-    Result<std::vector<FlowVersionRow>> flow_versions(std::string_view team, std::string_view flow) override;
-    Result<std::vector<TimerSetRow>> open_timers(TriggerNo no) override;
-
-    Result<std::vector<std::pair<Seq, DecisionNo>>> decisions_of_events(std::span<const Seq> events) override;
-    Result<std::vector<DecisionRow>> decisions_by_no(std::span<const DecisionNo> decisions) override;
-    Result<std::vector<RunRow>> runs_of_decisions(std::span<const DecisionNo> decisions) override;
-    Result<std::vector<RunRow>> runs_by_no(std::span<const RunNo> runs) override;
-    Result<std::vector<std::pair<RunNo, Seq>>> settlements_of_runs(std::span<const RunNo> runs) override;
-    Result<std::vector<std::pair<Seq, RunNo>>> runs_of_settlements(std::span<const Seq> settlements) override;
-    Result<std::vector<InputRow>> inputs_by_seq(std::span<const Seq> seqs) override;
-    Result<std::vector<ArtifactEdge>> artifacts_of_runs(std::span<const RunNo> runs) override;
-    Result<std::vector<ArtifactEdge>> runs_of_artifact(std::string_view uri) override;
-
-    Result<std::vector<HeldRow>> held_of(Seq event, TriggerNo trigger) override;
-    Result<std::vector<HeldRow>> held_at(TriggerNo trigger, Seq at) override;
-    Result<std::vector<DecisionRow>> decisions_at(Seq seq, TriggerNo trigger) override;
-
-    Result<std::vector<InputRow>> inputs_from(Seq from, std::size_t limit) override;
-    Result<CountRow> counts() override;
-    Result<Seq> head() override;
-    Result<std::vector<GapRow>> gaps() override;
-    Result<std::vector<UncountedRow>> uncounted(Instant from, Instant until) override;
-
-  private:
-    [[nodiscard]] bool in_time(const Query& query, Seq seq) const {
-        const auto* row = state_.input(seq);
-        const auto time = row == nullptr ? state_.log_time : row->time;
-        return (!query.since || time >= *query.since) && (!query.until || time < *query.until);
-    }
-    [[nodiscard]] bool is_trigger(std::string_view filter, TriggerNo no) const {
-        if (filter.empty()) return true;
-        const auto* version = state_.newest_version(no);
-        return version != nullptr && meets_name(filter, version->team, version->name);
-    }
-    /// Adds edges that are not there yet.
-    static void add_edges(std::vector<ArtifactEdge>& edges, const AttemptRow& attempt, std::string_view uri);
-
-    State& state_;
-};
-
-Result<Page<RunRow>> Reader::runs(const Query& query) {
-    WEIR_TRY(check_query(Listing::Runs, query));
-    std::lock_guard lock(state_.mutex);
-    std::vector<std::pair<PageKey, RunRow>> rows;
-    for (const auto& row : state_.runs) {
-        if (!query.team.empty() && row.team != query.team) continue;
-        if (!is_trigger(query.trigger, row.trigger) || !meets_name(query.flow, row.flow_team, row.flow))
-            continue;
-        if (!query.state.empty() && to_string(row.state) != query.state) continue;
-        if (!query.outcome.empty() && row.outcome != outcome_from(query.outcome)) continue;
-        if (!in_time(query, row.created_seq) || (query.after && row.changed <= *query.after)) continue;
-        rows.emplace_back(query.after ? PageKey{row.changed.value, row.no.value} : PageKey{row.no.value, 0},
-                          row);
-    }
-    return cut(Listing::Runs, query, std::move(rows));
-}
-
-Result<Page<DecisionRow>> Reader::decisions(const Query& query) {
-    WEIR_TRY(check_query(Listing::Decisions, query));
-    std::lock_guard lock(state_.mutex);
-    std::vector<std::pair<PageKey, DecisionRow>> rows;
-    for (const auto& row : state_.decisions) {
-        if (!query.team.empty() && row.team != query.team) continue;
-        if (!is_trigger(query.trigger, row.trigger)) continue;
-        if (!query.state.empty() && to_string(row.verdict) != query.state) continue;
-        if (!in_time(query, row.seq) || (query.after && row.seq <= *query.after)) continue;
-        rows.emplace_back(PageKey{row.no.value, 0}, row);
-    }
-    return cut(Listing::Decisions, query, std::move(rows));
-}
-
-Result<Page<InputRow>> Reader::events(const Query& query) {
-    WEIR_TRY(check_query(Listing::Events, query));
-    std::lock_guard lock(state_.mutex);
-    std::vector<std::pair<PageKey, InputRow>> rows;
-    for (const auto& row : state_.inputs) {
-        if (row.kind != InputKind::Arrival && row.kind != InputKind::Settlement) continue;
-        if (!query.team.empty() && row.team != query.team) continue;
-        if (!query.type.empty() && !glob_match(query.type, row.type)) continue;
-        if (!query.source.empty() && row.source != query.source) continue;
-        if (!query.id.empty() && row.id != query.id) continue;
-        if (!in_time(query, row.seq) || (query.after && row.seq <= *query.after)) continue;
-        rows.emplace_back(PageKey{row.seq.value, 0}, row);
-    }
-    return cut(Listing::Events, query, std::move(rows));
-}
-
-Result<Page<TriggerRow>> Reader::triggers(const Query& query) {
-    WEIR_TRY(check_query(Listing::Triggers, query));
-    std::lock_guard lock(state_.mutex);
-    std::vector<std::pair<PageKey, TriggerRow>> rows;
-    for (const auto& head : state_.triggers) {
-        const auto& version = *state_.newest_version(head.no);
-        if (!query.team.empty() && version.team != query.team) continue;
-        if (!meets_name(query.trigger, version.team, version.name)) continue;
-        if (query.state.empty() ? head.state == TriggerState::Deleted : to_string(head.state) != query.state)
-            continue;
-        const auto changed = std::max(version.from, head.state_seq);
-        if (query.after && changed <= *query.after) continue;
-        TriggerRow row{version, head.state, head.state_reason, head.fired, {}};
-        for (const auto& [key, index] : state_.timers_open) {
-            const auto& timer = state_.timers[index].set;
-            if (timer.trigger != head.no || timer.kind != TimerKind::Slot) continue;
-            if (!row.next_slot || timer.due < *row.next_slot) row.next_slot = timer.due;
-        }
-        rows.emplace_back(query.after ? PageKey{changed.value, head.no.value} : PageKey{head.no.value, 0},
-                          std::move(row));
-    }
-    return cut(Listing::Triggers, query, std::move(rows));
-}
-
-Result<Page<FlowVersionRow>> Reader::flows(const Query& query) {
-    WEIR_TRY(check_query(Listing::Flows, query));
-    std::lock_guard lock(state_.mutex);
-    std::vector<std::pair<PageKey, FlowVersionRow>> rows;
-    std::int64_t n = 0;
-    for (const auto& row : state_.flow_versions) {
-        ++n;
-        if (row.to || row.deleted) continue;
-        if (!query.team.empty() && row.flow.team != query.team) continue;
-        if (!meets_name(query.flow, row.flow.team, row.flow.flow)) continue;
-        if (query.after && row.from <= *query.after) continue;
-        rows.emplace_back(PageKey{n, 0}, row);
-    }
-    return cut(Listing::Flows, query, std::move(rows));
-}
-
-Result<Page<AuditRow>> Reader::audits(const Query& query) {
-    WEIR_TRY(check_query(Listing::Audits, query));
-    std::lock_guard lock(state_.mutex);
-    std::vector<std::pair<PageKey, AuditRow>> rows;
-    for (const auto& row : state_.audits) {
-        if (!query.team.empty() && row.team != query.team) continue;
-        if (!in_time(query, row.seq) || (query.after && row.seq <= *query.after)) continue;
-        rows.emplace_back(PageKey{row.seq.value, row.n}, row);
-    }
-    return cut(Listing::Audits, query, std::move(rows));
-}
+} // namespace
 
 Result<RunRow> Reader::run(const RunId& id) {
     std::lock_guard lock(state_.mutex);
@@ -465,14 +276,33 @@ Result<CountRow> Reader::counts() {
 
 Result<Seq> Reader::head() {
     std::lock_guard lock(state_.mutex);
-    return Seq(state_.next_seq.value - 1);
+    return Seq(state_.log.next_seq.value - 1);
 }
 
 Result<std::vector<GapRow>> Reader::gaps() {
+    constexpr std::size_t rows_max = 1000;
     std::lock_guard lock(state_.mutex);
     std::vector<GapRow> rows(state_.gaps.begin(), state_.gaps.end());
-    if (rows.size() > 1000) rows.resize(1000);
+    if (rows.size() > rows_max) rows.erase(rows.begin(), rows.end() - rows_max);
+    for (auto& row : rows)
+        row.stream_name = state_.stream_name(row.stream);
     return rows;
+}
+
+Result<std::vector<StreamState>> Reader::streams() {
+    std::lock_guard lock(state_.mutex);
+    return std::vector<StreamState>(state_.streams.begin(), state_.streams.end());
+}
+
+Result<DeadLetterRow> Reader::dead_letter(DeadLetterNo no) {
+    std::lock_guard lock(state_.mutex);
+    for (auto row : state_.dead_letters) {
+        if (row.no != no) continue;
+        row.stream_name = state_.stream_name(row.stream);
+        return row;
+    }
+    return not_found("there is no dead letter " + std::to_string(no.value) +
+                     ", or it was too old to be kept");
 }
 
 Result<std::vector<UncountedRow>> Reader::uncounted(Instant from, Instant until) {
@@ -487,8 +317,6 @@ Result<std::vector<UncountedRow>> Reader::uncounted(Instant from, Instant until)
     }
     return rows;
 }
-
-} // namespace
 
 std::unique_ptr<LedgerReader> make_reader(State& state) {
     return std::make_unique<Reader>(state);

@@ -13,6 +13,8 @@
 #include <weir/ledger/ledger.hpp>
 #include <weir/ledger/reader.hpp>
 
+#include "src/batch_check.hpp"
+
 namespace weir::ledger::memory {
 
 inline constexpr std::int64_t first_seq = (std::int64_t{1} << 48) | 1;
@@ -35,8 +37,7 @@ struct State {
     std::string instance;
     std::string secret;
     Epoch epoch;
-    Seq next_seq{first_seq};
-    Instant log_time{};
+    LogState log{Seq(first_seq), {}, {}, {}, {}};
     std::optional<Error> refusal;
 
     std::deque<StreamState> streams;
@@ -54,6 +55,7 @@ struct State {
     std::deque<AuditRow> audits;
     std::deque<OutgoingRow> outgoing;
     std::deque<GapRow> gaps;
+    std::deque<DeadLetterRow> dead_letters;
 
     // Spare the writer the search from end to end.
     std::map<std::tuple<TriggerNo, Seq, int>, std::size_t> held_open;
@@ -65,6 +67,8 @@ struct State {
         if (n < 0 || n >= static_cast<std::int64_t>(inputs.size())) return nullptr;
         return &inputs[static_cast<std::size_t>(n)];
     }
+    /// The name of a stream; empty if there is none.
+    [[nodiscard]] std::string stream_name(StreamNo no) const;
     [[nodiscard]] RunRow* run(RunNo no);
     [[nodiscard]] const DecisionRow* decision(DecisionNo no) const;
     [[nodiscard]] TriggerHead* trigger(TriggerNo no);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <utility>
@@ -13,6 +14,7 @@ namespace weir::ledger::sqlite {
 
 FolderLock& FolderLock::operator=(FolderLock&& other) noexcept {
     std::swap(descriptor_, other.descriptor_);
+    std::swap(held_, other.held_);
     return *this;
 }
 
@@ -21,7 +23,7 @@ FolderLock::~FolderLock() {
     if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-Result<FolderLock> FolderLock::take(const std::string& folder) {
+Result<FolderLock> FolderLock::take_or_pass(const std::string& folder) {
     std::error_code error;
     if (!std::filesystem::is_directory(folder, error))
         return not_found("data folder " + folder + " does not exist or is no folder");
@@ -35,23 +37,39 @@ Result<FolderLock> FolderLock::take(const std::string& folder) {
         return Error{kind,
                      "data folder " + folder + " cannot be written: " + path + ": " + std::strerror(code)};
     }
-    if (::flock(lock.descriptor_, LOCK_EX | LOCK_NB) != 0) {
-        const int code = errno;
-        if (code != EWOULDBLOCK) return unavailable("cannot lock " + path + ": " + std::strerror(code));
-        char text[32] = {};
-        const auto size = ::pread(lock.descriptor_, text, sizeof text - 1, 0);
-        const std::string pid(text, size > 0 ? std::strcspn(text, "\n") : 0);
-        return conflict("data folder " + folder + " is in use by another weir" +
-                        (pid.empty() ? std::string() : " (process " + pid + ")") +
-                        "; end that one or choose another folder");
-    }
+    if (!lock.try_again() && errno != EWOULDBLOCK)
+        return unavailable("cannot lock " + path + ": " + std::strerror(errno));
+    return lock;
+}
+
+Result<FolderLock> FolderLock::take(const std::string& folder) {
+    WEIR_ASSIGN(lock, take_or_pass(folder));
+    if (lock.held()) return lock;
+    const auto holder = lock.holder();
+    return conflict("data folder " + folder + " is in use by another weir" +
+                    (holder == 0 ? std::string() : " (process " + std::to_string(holder) + ")") +
+                    "; end that one or choose another folder");
+}
+
+bool FolderLock::try_again() {
+    if (held_ || descriptor_ < 0) return held_;
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) return false;
+    held_ = true;
     const auto text = std::to_string(::getpid()) + "\n";
     // Only a help for whoever is refused: a full disk must not keep us out.
-    if (::ftruncate(lock.descriptor_, 0) == 0) {
-        const auto written = ::pwrite(lock.descriptor_, text.data(), text.size(), 0);
+    if (::ftruncate(descriptor_, 0) == 0) {
+        const auto written = ::pwrite(descriptor_, text.data(), text.size(), 0);
         (void)written;
     }
-    return lock;
+    return true;
+}
+
+int FolderLock::holder() const {
+    char text[32] = {};
+    const auto size = ::pread(descriptor_, text, sizeof text, 0);
+    int pid = 0;
+    if (size > 0) std::from_chars(text, text + size, pid);
+    return pid > 0 ? pid : 0;
 }
 
 std::string folder_of(const std::string& path) {

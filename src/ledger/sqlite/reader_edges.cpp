@@ -243,12 +243,18 @@ Result<Seq> SqliteReader::head() {
 
 Result<std::vector<GapRow>> SqliteReader::gaps() {
     return read([&](ReadSession& session) -> Result<std::vector<GapRow>> {
-        WEIR_ASSIGN(query, session.connection->prepare(
-                               "SELECT seq, stream, from_pos, to_pos, kind FROM gap ORDER BY id LIMIT 1000"));
-        return collect(query, [](Statement& s) -> Result<GapRow> {
-            return GapRow{Seq(s.integer(0)), StreamNo(s.integer(1)), Position(s.integer(2)),
-                          Position(s.integer(3)), s.string(4)};
-        });
+        WEIR_ASSIGN(query, session.connection->prepare("SELECT " WEIR_GAP_COLUMNS
+                                                       " FROM gap g ORDER BY g.gap DESC LIMIT 1000"));
+        WEIR_ASSIGN(rows, collect(query, [](Statement& s) -> Result<GapRow> { return Rows::gap(s); }));
+        std::reverse(rows.begin(), rows.end());
+        return rows;
+    });
+}
+
+Result<std::vector<StreamState>> SqliteReader::streams() {
+    return read([&](ReadSession& session) -> Result<std::vector<StreamState>> {
+        WEIR_ASSIGN(query, session.connection->prepare("SELECT " WEIR_STREAM_COLUMNS " ORDER BY s.stream"));
+        return collect(query, [](Statement& s) -> Result<StreamState> { return Rows::stream(s); });
     });
 }
 

@@ -298,4 +298,27 @@ Result<Page<AuditRow>> SqliteReader::audits(const Query& query) {
     });
 }
 
+Result<Page<DeadLetterRow>> SqliteReader::dead_letters(const Query& query) {
+    WEIR_TRY(check_query(Listing::DeadLetters, query));
+    return read([&](ReadSession& session) -> Result<Page<DeadLetterRow>> {
+        Filter filter;
+        // They belong to no team, as arrivals do.
+        if (!query.team.empty()) filter.add("0");
+        if (!query.source.empty())
+            filter.add_text("d.stream = (SELECT stream FROM stream WHERE name = ?)", query.source);
+        if (query.since) filter.add("d.time >= ?", to_ns(*query.since));
+        if (query.until) filter.add("d.time < ?", to_ns(*query.until));
+        if (query.after) filter.add("d.dead > ?", query.after->value);
+        WEIR_TRY(add_page(filter, Listing::DeadLetters, query, "d.dead"));
+        return list<DeadLetterRow>(
+            *session.connection, Listing::DeadLetters, query,
+            "SELECT " WEIR_DEAD_LETTER_COLUMNS " FROM dead_letter d" + filter.sql() +
+                ordered(query, "d.dead"),
+            filter, [](Statement& s) -> Result<DeadLetterRow> { return Rows::dead_letter(s); },
+            [](const DeadLetterRow& row) {
+                return PageKey{row.no.value, 0};
+            });
+    });
+}
+
 } // namespace weir::ledger::sqlite

@@ -218,4 +218,17 @@ Result<std::vector<TimerSetRow>> SqliteReader::open_timers(TriggerNo no) {
     });
 }
 
+Result<DeadLetterRow> SqliteReader::dead_letter(DeadLetterNo no) {
+    return read([&](ReadSession& session) -> Result<DeadLetterRow> {
+        WEIR_ASSIGN(query, session.connection->prepare(
+                               "SELECT " WEIR_DEAD_LETTER_COLUMNS
+                               ", m.bytes FROM dead_letter d LEFT JOIN dead_message m ON m.dead = d.dead "
+                               "WHERE d.dead = ?"));
+        query.bind(no.value);
+        return one(
+            query, [](Statement& s) -> Result<DeadLetterRow> { return Rows::dead_letter(s, 10); },
+            "there is no dead letter " + std::to_string(no.value) + ", or it was too old to be kept");
+    });
+}
+
 } // namespace weir::ledger::sqlite

@@ -45,10 +45,7 @@ Status Writer::read_pinned(std::vector<std::int64_t>& pinned) {
 
 Status Writer::retain(Instant payloads_before) {
     WEIR_ASSIGN(transaction, Transaction::begin(*connection_, true));
-    WEIR_ASSIGN(epoch, connection_->number("SELECT epoch FROM log WHERE log = 1"));
-    if (epoch_.value != 0 && epoch != epoch_.value)
-        return conflict("ledger " + connection_->path() +
-                        ": another process took it over; this one must end");
+    WEIR_TRY(check_epoch());
     WEIR_ASSIGN(end, first_seq_at(*connection_, payloads_before));
     std::vector<std::int64_t> pinned, old;
     WEIR_TRY(read_pinned(pinned));
@@ -69,6 +66,7 @@ Status Writer::retain(Instant payloads_before) {
     WEIR_ASSIGN(remove, connection_->prepare("DELETE FROM payload WHERE seq = ?"));
     for (const auto seq : old)
         WEIR_TRY(remove.bind(seq).run());
+    WEIR_TRY(drop_dead_messages(payloads_before));
     WEIR_TRY(transaction.commit());
     // At the end it begins anew: what was pinned may be free by then.
     const bool more_left = old.size() == rows_deleted_max || looked_at == rows_looked_at_max;

@@ -132,6 +132,50 @@ Status Rows::read_events(std::string_view json, RunRow& row) {
     return {};
 }
 
+StreamState Rows::stream(Statement& row) {
+    StreamState out;
+    out.no = StreamNo(row.integer(0));
+    out.name = row.string(1);
+    out.kind = row.string(2);
+    out.family = row.string(3);
+    out.incarnation = row.string(4);
+    out.position = Position(row.integer(5));
+    out.time = from_ns(row.integer(6));
+    out.event = Position(row.integer(7));
+    out.digest = row.digest(8);
+    return out;
+}
+
+GapRow Rows::gap(Statement& row) {
+    GapRow out;
+    out.no = GapNo(row.integer(0));
+    out.stream = StreamNo(row.integer(1));
+    out.kind = row.string(2);
+    out.from = Position(row.integer(3));
+    out.to = Position(row.integer(4));
+    out.detail = row.string(5);
+    out.found = from_ns(row.integer(6));
+    if (const auto accepted = row.optional(7)) out.accepted = Seq(*accepted);
+    out.stream_name = row.string(8);
+    return out;
+}
+
+DeadLetterRow Rows::dead_letter(Statement& row, int message_column) {
+    DeadLetterRow out;
+    out.no = DeadLetterNo(row.integer(0));
+    out.stream = StreamNo(row.integer(1));
+    out.position = Position(row.integer(2));
+    out.time = from_ns(row.integer(3));
+    out.bytes = row.integer(4);
+    out.cut = row.integer(5) != 0;
+    if (const auto replayed = row.optional(6)) out.replayed = from_ns(*replayed);
+    out.replayed_seq = Seq(row.integer(7));
+    out.reason = row.string(8);
+    out.stream_name = row.string(9);
+    if (message_column >= 0) out.message = row.string(message_column);
+    return out;
+}
+
 Result<HeldEnterRow> Rows::held(Statement& row) {
     HeldEnterRow out;
     out.trigger = TriggerNo(row.integer(0));

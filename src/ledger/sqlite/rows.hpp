@@ -26,6 +26,15 @@ namespace weir::ledger::sqlite {
     "r.started, r.finished, r.cancel_requested, r.trigger_name, r.team, r.flow_team, r.flow, r.backend, "   \
     "r.principal, r.hold, r.arguments, r.events, r.flow_version, r.reason, r.outputs"
 #define WEIR_HELD_COLUMNS "h.trig, h.event, h.leaf, h.leaf_name, h.in_seq, h.time, h.key"
+#define WEIR_STREAM_COLUMNS                                                                        \
+    "s.stream, s.name, s.kind, s.family, s.incarnation, coalesce(p.pos, 0), coalesce(p.time, 0), " \
+    "coalesce(p.event, 0), p.digest FROM stream s LEFT JOIN position p ON p.log = 1 AND p.stream = s.stream"
+#define WEIR_GAP_COLUMNS                                                                               \
+    "g.gap, g.stream, g.kind, g.from_pos, g.to_pos, g.detail, g.found, g.accepted, (SELECT name FROM " \
+    "stream s WHERE s.stream = g.stream)"
+#define WEIR_DEAD_LETTER_COLUMNS                                                                      \
+    "d.dead, d.stream, d.pos, d.time, d.bytes, d.cut, d.replayed, d.replayed_seq, d.reason, (SELECT " \
+    "name FROM stream s WHERE s.stream = d.stream)"
 #define WEIR_TIMER_COLUMNS "t.trig, t.kind, t.key, t.due, t.set_seq, t.tzdata, t.previous"
 #define WEIR_TRIGGER_VERSION_COLUMNS                                                                   \
     "t.trig, t.uid, t.team, t.name, t.grp, v.version, v.hash, v.document, v.source_text, v.from_seq, " \
@@ -52,6 +61,11 @@ class Rows {
     Result<TimerSetRow> timer(Statement& row);
     Result<TriggerVersionRow> trigger_version(Statement& row);
     Result<FlowVersionRow> flow_version(Statement& row);
+    /// WEIR_STREAM_COLUMNS (with their FROM).
+    static StreamState stream(Statement& row);
+    static GapRow gap(Statement& row);
+    /// WEIR_DEAD_LETTER_COLUMNS; `message_column`: where the message's bytes are, if they were asked for.
+    static DeadLetterRow dead_letter(Statement& row, int message_column = -1);
 
   private:
     Status read_included(DecisionRow& row);

@@ -17,6 +17,7 @@ class Reading {
 
     Status log(Snapshot& out);
     Status streams(Snapshot& out);
+    Status outgoing(Snapshot& out);
     Status triggers(Snapshot& out);
     Status recent_decisions(Snapshot& out);
     Status flows(Snapshot& out);
@@ -35,10 +36,12 @@ Status Reading::log(Snapshot& out) {
     WEIR_ASSIGN(secret, read_meta(connection_, meta_secret));
     out.instance = std::move(instance);
     out.secret = std::move(secret);
-    WEIR_ASSIGN(query, connection_.prepare(
-                           "SELECT epoch, next_seq, time, (SELECT coalesce(max(dec), 0) FROM decision), "
-                           "(SELECT coalesce(max(run), 0) FROM run), "
-                           "(SELECT coalesce(max(trig), 0) FROM trigger) FROM log WHERE log = 1"));
+    WEIR_ASSIGN(query,
+                connection_.prepare(
+                    "SELECT epoch, next_seq, time, (SELECT coalesce(max(dec), 0) FROM decision), "
+                    "(SELECT coalesce(max(run), 0) FROM run), "
+                    "(SELECT coalesce(max(trig), 0) FROM trigger), outgoing, gap, dead_letter FROM log "
+                    "WHERE log = 1"));
     WEIR_ASSIGN(found, query.step());
     if (!found) return corrupt("ledger " + connection_.path() + ": the row of its log is missing");
     out.epoch = Epoch(query.integer(0));
@@ -47,20 +50,29 @@ Status Reading::log(Snapshot& out) {
     out.next_decision = DecisionNo(query.integer(3) + 1);
     out.next_run = RunNo(query.integer(4) + 1);
     out.next_trigger = TriggerNo(query.integer(5) + 1);
+    out.next_outgoing = OutgoingNo(query.integer(6) + 1);
+    out.next_gap = GapNo(query.integer(7) + 1);
+    out.next_dead_letter = DeadLetterNo(query.integer(8) + 1);
     return {};
 }
 
 Status Reading::streams(Snapshot& out) {
-    WEIR_ASSIGN(query,
-                connection_.prepare("SELECT s.stream, s.name, s.kind, s.incarnation, coalesce(p.pos, 0), "
-                                    "coalesce(p.time, 0), p.digest FROM stream s LEFT JOIN position p "
-                                    "ON p.log = 1 AND p.stream = s.stream ORDER BY s.stream"));
-    WEIR_ASSIGN(rows, collect(query, [](Statement& s) -> Result<StreamState> {
-                    return StreamState{
-                        StreamNo(s.integer(0)), s.string(1),           s.string(2), s.string(3),
-                        Position(s.integer(4)), from_ns(s.integer(5)), s.digest(6)};
-                }));
+    WEIR_ASSIGN(query, connection_.prepare("SELECT " WEIR_STREAM_COLUMNS " ORDER BY s.stream"));
+    WEIR_ASSIGN(rows, collect(query, [](Statement& s) -> Result<StreamState> { return Rows::stream(s); }));
     out.streams = std::move(rows);
+    WEIR_ASSIGN(open, connection_.prepare("SELECT " WEIR_GAP_COLUMNS
+                                          " FROM gap g WHERE g.accepted IS NULL ORDER BY g.gap"));
+    WEIR_ASSIGN(gaps, collect(open, [](Statement& s) -> Result<GapRow> { return Rows::gap(s); }));
+    out.gaps = std::move(gaps);
+    return {};
+}
+
+Status Reading::outgoing(Snapshot& out) {
+    WEIR_ASSIGN(query, connection_.prepare("SELECT outgoing, bytes FROM outgoing ORDER BY outgoing"));
+    WEIR_ASSIGN(rows, collect(query, [](Statement& s) -> Result<OutgoingRow> {
+                    return OutgoingRow{OutgoingNo(s.integer(0)), s.string(1)};
+                }));
+    out.outgoing = std::move(rows);
     return {};
 }
 
@@ -170,6 +182,7 @@ Result<Snapshot> read_snapshot(Connection& connection) {
     Reading reading(connection);
     WEIR_TRY(reading.log(out));
     WEIR_TRY(reading.streams(out));
+    WEIR_TRY(reading.outgoing(out));
     WEIR_TRY(reading.triggers(out));
     WEIR_TRY(reading.recent_decisions(out));
     WEIR_TRY(reading.flows(out));

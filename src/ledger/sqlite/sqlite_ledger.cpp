@@ -7,8 +7,11 @@
 
 #include <sqlite3.h>
 
+#include <weir/base/log.hpp>
+
 #include "sqlite/file.hpp"
 #include "sqlite/folder_lock.hpp"
+#include "sqlite/frozen_holder.hpp"
 #include "sqlite/meta.hpp"
 #include "sqlite/reader.hpp"
 #include "sqlite/snapshot.hpp"
@@ -36,6 +39,26 @@ Status fill_fresh(Connection& connection, const void* context) {
                           ", 0, 0, 0, 0)");
 }
 
+/// Makes sure that SQLite's write lock can be had although `lock` is another process', if need be by the end
+/// of one that was stopped while it had it.
+Status seize(Connection& connection, const FolderLock& lock, const SqliteLedgerOptions& options) {
+    const auto free = [&]() -> Result<bool> {
+        const auto transaction = Transaction::begin(connection, true);
+        if (transaction.ok()) return true;
+        if ((sqlite3_errcode(connection.handle()) & 0xff) == SQLITE_BUSY) return false;
+        return transaction.error();
+    };
+    WEIR_ASSIGN(free_now, free());
+    if (free_now) return {};
+    WEIR_TRY(end_frozen_holder(lock, options.path));
+    WEIR_ASSIGN(free_then, free());
+    if (free_then) return {};
+    return conflict("ledger " + options.path +
+                    " cannot be taken over: its write lock stays taken, though not "
+                    "by process " +
+                    std::to_string(lock.holder()) + ", which the lock file names");
+}
+
 class Impl final : public SqliteLedger {
   public:
     Impl(FolderLock lock, const SqliteLedgerOptions& options, std::string place, bool moved,
@@ -53,12 +76,9 @@ class Impl final : public SqliteLedger {
         return with([&](Writer& writer) { return writer.load(); });
     }
 
-    Result<Epoch> take_epoch() override {
-        return with([&](Writer& writer) { return writer.take_epoch(); });
-    }
-    Result<StreamState> register_stream(const std::string& name, const std::string& kind,
-                                        const std::string& incarnation) override {
-        return with([&](Writer& writer) { return writer.register_stream(name, kind, incarnation); });
+    Result<Epoch> take_epoch() override;
+    Result<StreamState> register_stream(const StreamState& first_sight) override {
+        return with([&](Writer& writer) { return writer.register_stream(first_sight); });
     }
     Result<Snapshot> snapshot() override {
         return with([&](Writer& writer) { return read_snapshot(writer.connection()); });
@@ -87,6 +107,7 @@ class Impl final : public SqliteLedger {
         return use(writer_);
     }
 
+    std::mutex lock_mutex_; ///< over lock_
     FolderLock lock_;
     std::string place_;
     std::atomic<bool> moved_;
@@ -106,7 +127,22 @@ void Impl::close() {
         checkpointer_.reset();
     }
     writer_.close();
+    std::lock_guard guard(lock_mutex_);
     lock_ = FolderLock();
+}
+
+Result<Epoch> Impl::take_epoch() {
+    return with([&](Writer& writer) -> Result<Epoch> {
+        std::lock_guard guard(lock_mutex_);
+        if (!options_.take_over || lock_.try_again()) return writer.take_epoch([]() -> Status { return {}; });
+        WEIR_TRY(seize(writer.connection(), lock_, options_));
+        // Not when it was opened: another process might have written the log meanwhile.
+        return writer.take_epoch([&]() -> Status {
+            WEIR_ASSIGN(bytes, secure_log(options_.path, options_.vfs));
+            (void)bytes;
+            return {};
+        });
+    });
 }
 
 Status Impl::claim(Claim how, std::span<const PositionRow> heads) {
@@ -117,6 +153,8 @@ Status Impl::claim(Claim how, std::span<const PositionRow> heads) {
         if (how == Claim::New) {
             WEIR_TRY(write_meta(connection, meta_secret, random_bytes(32)));
             WEIR_TRY(writer.write_positions(heads));
+            WEIR_TRY(
+                writer.disown("this ledger is a copy that was claimed as new: the run is the original's"));
         }
         WEIR_TRY(transaction.commit());
         moved_ = false;
@@ -127,6 +165,12 @@ Status Impl::claim(Claim how, std::span<const PositionRow> heads) {
 Result<std::int64_t> Impl::checkpoint() {
     std::lock_guard guard(checkpoint_mutex_);
     if (closed_) return Error{ErrorKind::Cancelled, "ledger " + options_.path + " is closed"};
+    if (options_.take_over) {
+        std::lock_guard lock_guard(lock_mutex_);
+        if (!lock_.held() && lock_.try_again())
+            log::info("the weir that was taken over is gone; the data folder's lock is ours now",
+                      {{"ledger", options_.path}});
+    }
     if (!checkpointer_) {
         // A connection of its own: a passive checkpoint then runs beside commits.
         WEIR_ASSIGN(made, Connection::open({options_.path, options_.vfs, false, false, options_.busy_ms}));
@@ -155,11 +199,20 @@ Result<std::unique_ptr<SqliteLedger>> open_sqlite_ledger(const SqliteLedgerOptio
         std::error_code error;
         if (!options.create && !std::filesystem::exists(options.path, error))
             return not_found("there is no ledger " + options.path);
-        WEIR_ASSIGN(taken, FolderLock::take(folder_of(options.path)));
+        WEIR_ASSIGN(taken, options.take_over ? FolderLock::take_or_pass(folder_of(options.path))
+                                             : FolderLock::take(folder_of(options.path)));
         lock = std::move(taken);
         WEIR_TRY(make_private_file(options.path));
     }
-    WEIR_ASSIGN(log_bytes, secure_log(options.path, options.vfs));
+    const bool passed_by = real_files && !lock.held();
+    if (passed_by)
+        log::warn("another weir has the data folder; it is taken over",
+                  {{"process", lock.holder()}, {"ledger", options.path}});
+    std::int64_t log_bytes = 0;
+    if (!passed_by) {
+        WEIR_ASSIGN(bytes, secure_log(options.path, options.vfs));
+        log_bytes = bytes;
+    }
     WEIR_ASSIGN(connection,
                 Connection::open({options.path, options.vfs, options.create, false, options.busy_ms}));
     WEIR_TRY(refuse_read_only(*connection));
@@ -172,6 +225,7 @@ Result<std::unique_ptr<SqliteLedger>> open_sqlite_ledger(const SqliteLedgerOptio
     const auto place = options.place.empty() && real_files ? place_of(options.path) : options.place;
     WEIR_ASSIGN(version, connection->number("PRAGMA user_version"));
     if (version < migrations.back().to) {
+        if (passed_by) WEIR_TRY(seize(*connection, lock, options));
         const Fresh fresh{options.instance, place};
         WEIR_TRY(migrate(*connection, migrations, fill_fresh, &fresh));
     }

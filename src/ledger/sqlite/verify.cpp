@@ -43,12 +43,35 @@ constexpr Check checks[] = {
      "SELECT 'event ' || seq || ' is missing from the identities' FROM input WHERE kind IN (0, 1) EXCEPT "
      "SELECT 'event ' "
      "|| seq || ' is missing from the identities' FROM seen"},
+    // Behind an accepted gap, or a claim as new, positions may have begun anew.
     {"no stream was recorded beyond its position",
      "SELECT 'stream ' || s.name || ' is recorded up to ' || x.top || ', its position is ' || "
      "coalesce(p.pos, 0) FROM "
-     "(SELECT stream, max(pos) AS top FROM input WHERE kind = 0 GROUP BY stream) x LEFT JOIN stream s ON "
-     "s.stream = "
+     "(SELECT i.stream, max(i.pos) AS top FROM input i LEFT JOIN (SELECT stream, max(accepted) AS seq FROM "
+     "gap GROUP BY stream) g ON g.stream = i.stream WHERE i.kind = 0 AND i.seq > coalesce(g.seq, 0) AND "
+     "i.seq >= (SELECT claimed FROM log) GROUP BY i.stream) x LEFT JOIN stream s ON s.stream = "
      "x.stream LEFT JOIN position p ON p.log = 1 AND p.stream = x.stream WHERE x.top > coalesce(p.pos, 0)"},
+    {"every position has its stream and its newest arrival",
+     "SELECT 'the position of stream ' || stream || ' is ' || pos || ', its newest arrival is at ' || event "
+     "FROM position WHERE stream NOT IN (SELECT stream FROM stream) OR event > pos"},
+    {"every gap has its stream and was accepted by an input",
+     "SELECT 'gap ' || gap || ' of stream ' || stream || ', accepted by ' || coalesce(accepted, 'nobody') "
+     "FROM gap WHERE stream NOT IN (SELECT stream FROM stream) OR accepted >= (SELECT next_seq FROM log)"},
+    {"no number was given out that the log does not know of",
+     "SELECT 'the log gave out ' || outgoing || ' outgoing events, ' || gap || ' gaps, ' || dead_letter || "
+     "' dead letters; there are later ones' FROM log WHERE outgoing < (SELECT coalesce(max(outgoing), 0) "
+     "FROM outgoing) OR gap < (SELECT coalesce(max(gap), 0) FROM gap) OR dead_letter < (SELECT "
+     "coalesce(max(dead), 0) FROM dead_letter)"},
+    {"every dead letter was replayed, if it was, as a recorded input",
+     "SELECT 'dead letter ' || dead || ' of stream ' || stream || ' was replayed as input ' || replayed_seq "
+     "FROM dead_letter WHERE replayed_seq >= (SELECT next_seq FROM log) OR (replayed IS NULL AND "
+     "replayed_seq <> 0) OR (stream <> 0 AND stream NOT IN (SELECT stream FROM stream))"},
+    {"every message has its dead letter",
+     "SELECT 'message ' || dead || ' has no dead letter' FROM dead_message WHERE dead NOT IN (SELECT dead "
+     "FROM dead_letter)"},
+    {"dead letters are counted",
+     "SELECT 'counted: ' || dead_kept || ' dead letters; there are ' || (SELECT count(*) FROM dead_letter) "
+     "FROM log WHERE dead_kept <> (SELECT count(*) FROM dead_letter)"},
     {"decisions are numbered upwards with their inputs",
      "SELECT 'decision ' || dec || ' is of an earlier input than the one before' FROM (SELECT dec, seq, "
      "lag(seq) OVER "

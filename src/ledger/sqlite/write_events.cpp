@@ -53,21 +53,6 @@ Status Writer::write_seen(const Batch& batch) {
     return {};
 }
 
-Status Writer::write_positions(std::span<const PositionRow> positions) {
-    if (positions.empty()) return {};
-    WEIR_ASSIGN(upsert, connection_->prepare(
-                            "INSERT INTO position(log, stream, pos, time, digest) VALUES(1, ?, ?, ?, ?) "
-                            "ON CONFLICT(log, stream) DO UPDATE SET pos = excluded.pos, "
-                            "time = excluded.time, digest = excluded.digest"));
-    for (const auto& row : positions)
-        WEIR_TRY(upsert.bind(row.stream.value)
-                     .bind(row.position.value)
-                     .bind(to_ns(row.time))
-                     .bind_digest(row.digest)
-                     .run());
-    return {};
-}
-
 Status Writer::write_uncounted(const Batch& batch) {
     if (batch.uncounted.empty()) return {};
     WEIR_ASSIGN(

@@ -161,27 +161,4 @@ Status Writer::write_audits(const Batch& batch) {
     return {};
 }
 
-Status Writer::write_outgoing(const Batch& batch) {
-    if (batch.outgoing.empty()) return {};
-    WEIR_ASSIGN(insert,
-                connection_->prepare("INSERT INTO outgoing(seq, n, stream, bytes) VALUES(?, ?, ?, ?)"));
-    for (const auto& row : batch.outgoing)
-        WEIR_TRY(insert.bind(row.seq.value).bind(row.n).bind_text(row.stream).bind_blob(row.body).run());
-    return {};
-}
-
-Status Writer::write_gaps(const Batch& batch) {
-    if (batch.gaps.empty()) return {};
-    WEIR_ASSIGN(insert, connection_->prepare(
-                            "INSERT INTO gap(seq, stream, from_pos, to_pos, kind) VALUES(?, ?, ?, ?, ?)"));
-    for (const auto& row : batch.gaps)
-        WEIR_TRY(insert.bind(row.seq.value)
-                     .bind(row.stream.value)
-                     .bind(row.from.value)
-                     .bind(row.to.value)
-                     .bind_text(row.kind)
-                     .run());
-    return {};
-}
-
 } // namespace weir::ledger::sqlite

@@ -19,8 +19,9 @@ Status Writer::load() {
     return filter_.load(*connection_, from_ns(time));
 }
 
-Result<Epoch> Writer::take_epoch() {
+Result<Epoch> Writer::take_epoch(const std::function<Status()>& first) {
     WEIR_ASSIGN(transaction, Transaction::begin(*connection_, true));
+    WEIR_TRY(first());
     Epoch epoch;
     {
         WEIR_ASSIGN(update,
@@ -35,27 +36,11 @@ Result<Epoch> Writer::take_epoch() {
     return epoch;
 }
 
-Result<StreamState> Writer::register_stream(const std::string& name, const std::string& kind,
-                                            const std::string& incarnation) {
-    WEIR_ASSIGN(transaction, Transaction::begin(*connection_, true));
-    StreamState state;
-    {
-        WEIR_ASSIGN(
-            insert,
-            connection_->prepare(
-                "INSERT INTO stream(name, kind, incarnation) VALUES(?, ?, ?) ON CONFLICT DO NOTHING"));
-        WEIR_TRY(insert.bind_text(name).bind_text(kind).bind_text(incarnation).run());
-        WEIR_ASSIGN(
-            look, connection_->prepare("SELECT s.stream, s.name, s.kind, s.incarnation, coalesce(p.pos, 0), "
-                                       "coalesce(p.time, 0), p.digest FROM stream s LEFT JOIN position p "
-                                       "ON p.log = 1 AND p.stream = s.stream WHERE s.name = ?"));
-        WEIR_ASSIGN(row, look.bind_text(name).step());
-        if (!row) return internal("stream " + name + " vanished while it was registered");
-        state = {StreamNo(look.integer(0)), look.string(1),           look.string(2), look.string(3),
-                 Position(look.integer(4)), from_ns(look.integer(5)), look.digest(6)};
-    }
-    WEIR_TRY(transaction.commit());
-    return state;
+Status Writer::check_epoch() {
+    if (epoch_.value == 0) return {};
+    WEIR_ASSIGN(epoch, connection_->number("SELECT epoch FROM log WHERE log = 1"));
+    if (epoch == epoch_.value) return {};
+    return conflict("ledger " + connection_->path() + ": another process took it over; this one must end");
 }
 
 Status Writer::commit(const Batch& batch, Epoch epoch) {
@@ -90,31 +75,42 @@ Status Writer::write(const Batch& batch, Epoch epoch) {
     WEIR_TRY(write_audits(batch));
     WEIR_TRY(write_outgoing(batch));
     WEIR_TRY(write_gaps(batch));
+    WEIR_TRY(write_streams(batch));
+    WEIR_TRY(write_dead_letters(batch));
+    WEIR_TRY(write_replayed(batch));
     return transaction.commit();
 }
 
 Status Writer::write_log(const Batch& batch, Epoch epoch) {
+    LogState log;
     {
-        WEIR_ASSIGN(look, connection_->prepare("SELECT epoch, next_seq, time FROM log WHERE log = 1"));
+        WEIR_ASSIGN(look, connection_->prepare("SELECT epoch, next_seq, time, outgoing, gap, dead_letter "
+                                               "FROM log WHERE log = 1"));
         WEIR_ASSIGN(row, look.step());
         if (!row) return corrupt("ledger " + connection_->path() + ": the row of its log is missing");
         if (look.integer(0) != epoch.value)
             return conflict("ledger " + connection_->path() + ": another process took it over (epoch " +
                             std::to_string(look.integer(0)) + ", ours is " + std::to_string(epoch.value) +
                             "); this one must end");
-        WEIR_TRY(check_batch(batch, Seq(look.integer(1)), from_ns(look.integer(2))));
+        log = {Seq(look.integer(1)), from_ns(look.integer(2)), OutgoingNo(look.integer(3)),
+               GapNo(look.integer(4)), DeadLetterNo(look.integer(5))};
     }
+    WEIR_TRY(check_batch(batch, log));
+    log = log.after(batch);
     WEIR_ASSIGN(update,
                 connection_->prepare(
                     "UPDATE log SET next_seq = ?, time = ?, decisions = decisions + ?, runs = runs + ?, "
-                    "held = held + ? WHERE log = 1 AND epoch = ?"));
+                    "held = held + ?, outgoing = ?, gap = ?, dead_letter = ? WHERE log = 1 AND epoch = ?"));
     const auto held = static_cast<std::int64_t>(batch.held_entered.size()) -
                       static_cast<std::int64_t>(batch.held_left.size());
-    update.bind(batch.next_seq.value)
-        .bind(to_ns(batch.log_time))
+    update.bind(log.next_seq.value)
+        .bind(to_ns(log.time))
         .bind(static_cast<std::int64_t>(batch.decisions.size()))
         .bind(static_cast<std::int64_t>(batch.runs.size()))
         .bind(held)
+        .bind(log.outgoing.value)
+        .bind(log.gap.value)
+        .bind(log.dead_letter.value)
         .bind(epoch.value);
     WEIR_ASSIGN(changed, update.run_counted());
     if (changed != 1) return conflict("ledger " + connection_->path() + ": another process took it over");

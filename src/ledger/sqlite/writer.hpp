@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 
@@ -19,15 +20,17 @@ class Writer {
 
     /// Reads the window of identities. Call once.
     Status load();
-    Result<Epoch> take_epoch();
-    Result<StreamState> register_stream(const std::string& name, const std::string& kind,
-                                        const std::string& incarnation);
+    /// `first`: what is done in the same transaction, before it.
+    Result<Epoch> take_epoch(const std::function<Status()>& first);
+    Result<StreamState> register_stream(const StreamState& first_sight);
     Status commit(const Batch& batch, Epoch epoch);
     Result<std::optional<Seen>> find_seen(std::string_view source, std::string_view id, Instant time);
     Status retain(Instant payloads_before);
 
     /// Into the transaction that is open.
     Status write_positions(std::span<const PositionRow> positions);
+    /// What only the original of a copied ledger may go on with ends, for this reason.
+    Status disown(std::string_view reason);
     /// Ends the connection; nothing may be called any more.
     void close() { connection_.reset(); }
 
@@ -36,6 +39,8 @@ class Writer {
   private:
     Status write(const Batch& batch, Epoch epoch);
     Status write_log(const Batch& batch, Epoch epoch);
+    /// `conflict` once another process took the log over from this one.
+    Status check_epoch();
 
     Status write_inputs(const Batch& batch);
     Status write_seen(const Batch& batch);
@@ -64,6 +69,11 @@ class Writer {
     Status write_audits(const Batch& batch);
     Status write_outgoing(const Batch& batch);
     Status write_gaps(const Batch& batch);
+    Status write_streams(const Batch& batch);
+    Status write_dead_letters(const Batch& batch);
+    Status write_replayed(const Batch& batch);
+    Status drop_dead_letters(std::int64_t added);
+    Status drop_dead_messages(Instant before);
 
     Status read_pinned(std::vector<std::int64_t>& pinned);
 

@@ -26,14 +26,36 @@ Status rising(const Rows& rows, Number first, const char* what, Seq Rows::value_
     return {};
 }
 
+/// Rows that follow what was given out before.
+template <class Rows, class Number>
+Status follow(const Rows& rows, Number newest, const char* what) {
+    for (const auto& row : rows) {
+        if (row.no <= newest)
+            return broken(std::string(what) + " " + std::to_string(row.no.value) + " follows " +
+                          std::to_string(newest.value));
+        newest = row.no;
+    }
+    return {};
+}
+
 } // namespace
 
-Status check_batch(const Batch& batch, Seq next_seq, Instant log_time) {
+LogState LogState::after(const Batch& batch) const {
+    auto out = *this;
+    out.next_seq = batch.next_seq;
+    out.time = batch.log_time;
+    if (!batch.outgoing.empty()) out.outgoing = batch.outgoing.back().no;
+    if (!batch.gaps.empty()) out.gap = batch.gaps.back().no;
+    if (!batch.dead_letters.empty()) out.dead_letter = batch.dead_letters.back().no;
+    return out;
+}
+
+Status check_batch(const Batch& batch, const LogState& log) {
     if (batch.inputs.size() > batch_inputs_max)
         return exhausted("a batch holds at most " + std::to_string(batch_inputs_max) +
                          " inputs; this one has " + std::to_string(batch.inputs.size()));
-    auto expected = next_seq.value;
-    auto time = log_time;
+    auto expected = log.next_seq.value;
+    auto time = log.time;
     for (const auto& input : batch.inputs) {
         if (input.seq.value != expected)
             return broken("input " + std::to_string(input.seq.value) + " where " + std::to_string(expected) +
@@ -50,6 +72,9 @@ Status check_batch(const Batch& batch, Seq next_seq, Instant log_time) {
     if (batch.log_time < time) return broken("log_time lies before the last input");
     WEIR_TRY(rising(batch.decisions, std::int64_t{0}, "decision", &DecisionRow::seq));
     WEIR_TRY(rising(batch.runs, std::int64_t{0}, "run", &RunRow::created_seq));
+    WEIR_TRY(follow(batch.outgoing, log.outgoing, "outgoing event"));
+    WEIR_TRY(follow(batch.gaps, log.gap, "gap"));
+    WEIR_TRY(follow(batch.dead_letters, log.dead_letter, "dead letter"));
     for (const auto& row : batch.audits)
         if (row.reason.empty())
             return broken("the act \"" + row.action + "\" on " + row.target + " has no reason");

@@ -11,15 +11,16 @@ namespace {
 
 struct Form {
     std::string_view name;
-    bool trigger, flow, state, outcome, event;
+    bool trigger, flow, state, outcome, event, source;
 };
-constexpr std::array<Form, 6> forms = {{
-    {"runs", true, true, true, true, false},
-    {"decisions", true, false, true, false, false},
-    {"events", false, false, false, false, true},
-    {"triggers", true, false, true, false, false},
-    {"flows", false, true, false, false, false},
-    {"audits", false, false, false, false, false},
+constexpr std::array<Form, 7> forms = {{
+    {"runs", true, true, true, true, false, false},
+    {"decisions", true, false, true, false, false, false},
+    {"events", false, false, false, false, true, true},
+    {"triggers", true, false, true, false, false, false},
+    {"flows", false, true, false, false, false, false},
+    {"audits", false, false, false, false, false, false},
+    {"dead letters", false, false, false, false, false, true},
 }};
 
 constexpr std::array<std::string_view, 6> outcome_words = {"succeeded", "failed",  "cancelled",
@@ -94,7 +95,7 @@ Status check_query(Listing listing, const Query& query) {
         {"state", query.state.empty() || form.state},
         {"outcome", query.outcome.empty() || form.outcome},
         {"type", query.type.empty() || form.event},
-        {"source", query.source.empty() || form.event},
+        {"source", query.source.empty() || form.source},
         {"id", query.id.empty() || form.event},
         {"since", !query.since || dated},
         {"until", !query.until || dated},

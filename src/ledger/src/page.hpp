@@ -10,7 +10,7 @@
 
 namespace weir::ledger {
 
-enum class Listing : std::uint8_t { Runs, Decisions, Events, Triggers, Flows, Audits };
+enum class Listing : std::uint8_t { Runs, Decisions, Events, Triggers, Flows, Audits, DeadLetters };
 
 /// Where a page ended: the key of its last row. Rows are never renumbered, so a page begun stays right while
 /// rows are added.

@@ -37,8 +37,8 @@ Trace::Trace(std::uint64_t seed)
       flow_(make_flow()),
       now_(start) {
     epoch_ = ok(ledger_->take_epoch());
-    ok(ledger_->register_stream("internal", "internal", ""));
-    stream_ = ok(ledger_->register_stream("events", "bus", "1")).no;
+    ok(ledger_->register_stream({.name = "internal", .kind = "internal"}));
+    stream_ = ok(ledger_->register_stream({.name = "events", .kind = "bus", .incarnation = "1"})).no;
     const auto snapshot = ok(ledger_->snapshot());
     core_ = std::make_unique<engine::Core>(engine::CoreConfig{snapshot.instance, snapshot.secret, {}});
     const auto restored = core_->restore(snapshot);

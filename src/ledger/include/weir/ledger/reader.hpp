@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <weir/base/result.hpp>
+#include <weir/ledger/ledger.hpp>
 #include <weir/ledger/records.hpp>
 
 namespace weir::ledger {
