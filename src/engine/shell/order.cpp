@@ -213,8 +213,7 @@ void Shell::count_arrival(const events::Arrival& arrival, ledger::StreamNo no) {
 
 void Shell::note_positions() {
     for (const auto& stream : streams_)
-        if (stream->moved)
-            batch_.positions.push_back({stream->no, stream->position, stream->time, {}, {}});
+        if (stream->moved) batch_.positions.push_back({stream->no, stream->position, stream->time, {}, {}});
 }
 
 } // namespace weir::engine
