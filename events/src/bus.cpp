@@ -7,16 +7,23 @@ std::string_view to_string(Durability durability) noexcept {
 }
 
 Digest place_digest(const Arrival& arrival) {
+    if (!arrival.poison) return place_digest(arrival.event);
     std::string fields;
-    if (arrival.poison) {
-        append_field(fields, "poison");
-        append_field(fields, encode_message(arrival.poison->message));
-    } else {
-        append_field(fields, "event");
-        append_field(fields, arrival.event.source);
-        append_field(fields, arrival.event.id);
-    }
+    append_field(fields, std::string_view("poison"));
+    append_field(fields, std::string_view(encode_message(arrival.poison->message)));
     return sha256(fields);
+}
+
+Digest place_digest(const Event& event) {
+    std::string fields;
+    append_field(fields, std::string_view("event"));
+    append_field(fields, std::string_view(event.source));
+    append_field(fields, std::string_view(event.id));
+    return sha256(fields);
+}
+
+Result<Arrival> Bus::decode(std::string_view stream, const Message&, Position, Instant) {
+    return unsupported("messages of the stream \"" + std::string(stream) + "\" are not read again");
 }
 
 } // namespace weir::events

@@ -1,6 +1,11 @@
 #include <weir/events/message.hpp>
 
 #include <weir/base/digest.hpp>
+#include <weir/base/json.hpp>
+#include <weir/base/text.hpp>
+#include <weir/events/json_codec.hpp>
+
+#include "base64.hpp"
 
 namespace weir::events {
 namespace {
@@ -34,6 +39,16 @@ class Fields {
 constexpr std::string_view form = "m1"; ///< of the encoding
 constexpr char with_key = 1, with_body = 2;
 
+void append_member(std::string& out, std::string_view name, const std::string& bytes) {
+    const bool text = valid_utf8(bytes);
+    out += ",\"" + std::string(name) + (text ? "\":" : "_base64\":");
+    out += json_string(text ? bytes : to_base64(bytes));
+}
+
+std::string visible(const std::string& bytes) {
+    return json_string(valid_utf8(bytes) ? bytes : printable(bytes, bytes.size()));
+}
+
 } // namespace
 
 Poison make_poison(std::string reason, Message message) {
@@ -62,6 +77,26 @@ Poison make_poison(std::string reason, Message message) {
     }
     poison.message = std::move(message);
     return poison;
+}
+
+Message raw_message(const Event& event) {
+    Event bytes = event;
+    bytes.data_kind = DataKind::Binary;
+    Message message;
+    message.headers.emplace_back("content-type", "application/cloudevents+json");
+    message.body = encode_json(bytes);
+    return message;
+}
+
+std::string message_json(const Message& message) {
+    std::string out = "{\"subject\":" + visible(message.subject) + ",\"headers\":[";
+    for (std::size_t i = 0; i < message.headers.size(); ++i)
+        out += (i == 0 ? "[" : ",[") + visible(message.headers[i].first) + "," +
+               visible(message.headers[i].second) + "]";
+    out += "]";
+    if (message.has_key) append_member(out, "key", message.key);
+    if (message.has_body) append_member(out, "body", message.body);
+    return out + "}";
 }
 
 std::string encode_message(const Message& message) {

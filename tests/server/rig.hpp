@@ -53,6 +53,13 @@ class FakeEngine final : public engine::Engine {
         published.insert(published.end(), events.begin(), events.end());
         return {};
     }
+    Result<std::vector<engine::StreamReport>> streams() override { return stream_reports; }
+    Status accept_gap(const std::string& stream, const engine::Actor& actor) override {
+        return note("accept-gap " + stream, actor);
+    }
+    Status replay(ledger::DeadLetterNo letter, const engine::Actor& actor) override {
+        return note("replay " + std::to_string(letter.value), actor);
+    }
     std::vector<engine::JoinWaiting> waiting(const std::string&, const std::string&) override {
         return joins;
     }
@@ -67,6 +74,7 @@ class FakeEngine final : public engine::Engine {
     engine::ApplyReport report;
     RunId run;
     std::vector<engine::JoinWaiting> joins;
+    std::vector<engine::StreamReport> stream_reports;
     std::vector<engine::ReadyItem> ready;
     std::vector<engine::MetricValue> values;
 

@@ -38,6 +38,10 @@ void Core::Step::run() {
         void operator()(const RunFlowInput& i) { step.run_flow(i); }
         void operator()(const CancelInput& i) { step.cancel(i); }
         void operator()(const RetryInput& i) { step.retry(i); }
+        void operator()(const AcceptGapInput& i) {
+            step.record(ledger::InputKind::Command);
+            step.audit(i.principal, "accept-gap", "stream " + i.stream, i.reason);
+        }
         Core& core = step.core;
     };
     std::visit(Dispatch{*this}, input.what);

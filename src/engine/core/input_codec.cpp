@@ -186,6 +186,17 @@ struct Encode {
                 {"principal", i.principal},
                 {"reason", i.reason}};
     }
+    Json operator()(const AcceptGapInput& i) const {
+        return {{"kind", "accept-gap"},
+                {"gap", i.gap.value},
+                {"stream", i.stream},
+                {"gap_kind", i.kind},
+                {"detail", i.detail},
+                {"resume", i.resume.value},
+                {"incarnation", i.incarnation},
+                {"principal", i.principal},
+                {"reason", i.reason}};
+    }
     static Json named(const char* kind, const std::string& team, const std::string& name,
                       const std::string& principal, const std::string& reason) {
         return {{"kind", kind}, {"team", team}, {"name", name}, {"principal", principal}, {"reason", reason}};
@@ -241,6 +252,15 @@ Status decode_body(const Json& body, Input& input) {
         retry.principal = text("principal");
         retry.reason = text("reason");
         input.what = std::move(retry);
+    } else if (kind == "accept-gap") {
+        input.what = AcceptGapInput{ledger::GapNo(body.at("gap").get<std::int64_t>()),
+                                    text("stream"),
+                                    text("gap_kind"),
+                                    text("detail"),
+                                    Position(body.at("resume").get<std::int64_t>()),
+                                    text("incarnation"),
+                                    text("principal"),
+                                    text("reason")};
     } else {
         RunFactInput fact;
         int word = -1;

@@ -182,6 +182,8 @@ void Core::Step::settle(ledger::RunRow& run, const RunFactInput& fact) {
     batch.inputs.back().team = run.flow_team;
     batch.inputs.back().position = Position(seq.value & ((std::int64_t{1} << 48) - 1));
     batch.inputs.back().digest = events::digest_of(event);
+    // Its number is given by the shell, which knows what else goes out.
+    if (core.config_.publish_settlements) batch.outgoing.push_back({{}, wire});
 
     ledger::AttemptRow attempt;
     attempt.run = run.no;

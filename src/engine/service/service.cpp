@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include <weir/base/text.hpp>
+#include <weir/events/wire_codec.hpp>
 
 #include "apply.hpp"
 
@@ -65,11 +66,13 @@ Status EngineService::change(decltype(Input::what) what) {
     return {};
 }
 
-void EngineService::read(std::function<void()> work) {
-    (void)carry([work = std::move(work)](const Shell::Done& done) {
+Status EngineService::read(std::function<void()> work) {
+    auto outcome = carry([work = std::move(work)](const Shell::Done& done) {
         work();
         done({});
     });
+    if (!outcome.ok()) return outcome.error();
+    return {};
 }
 
 Result<ApplyReport> EngineService::apply(const ApplyRequest& request) {
@@ -153,73 +156,24 @@ Status EngineService::publish(std::span<const events::Event> events) {
             return invalid("attribute \"source\": " + own +
                            "... is the source of weir's own events, found \"" + printable(event.source, 200) +
                            "\"; publish under a source of your own");
-    const auto positions = ports_.bus.publish("", events);
-    if (!positions.ok()) return positions.error();
+    if (!ports_.bus.remote()) {
+        const auto positions = ports_.bus.publish("", events);
+        if (!positions.ok()) return positions.error();
+        return {};
+    }
+    for (std::size_t i = 0; i < events.size(); ++i)
+        if (const auto valid = events::check(events[i]); !valid.ok())
+            return events.size() == 1 ? valid.error()
+                                      : valid.error().in("event " + std::to_string(i + 1));
+    std::vector<std::string> wires;
+    wires.reserve(events.size());
+    for (const auto& event : events)
+        wires.push_back(events::encode_wire(event));
+    auto outcome = carry([this, wires = std::move(wires)](Shell::Done done) mutable {
+        ports_.shell.publish(std::move(wires), std::move(done));
+    });
+    if (!outcome.ok()) return outcome.error();
     return {};
-}
-
-std::vector<JoinWaiting> EngineService::waiting(const std::string& team, const std::string& trigger) {
-    auto found = std::make_shared<std::vector<JoinWaiting>>();
-    read([this, found, team, trigger] { *found = ports_.shell.core().waiting(team, trigger); });
-    return *found;
-}
-
-std::vector<ReadyItem> EngineService::readiness() {
-    auto items = std::make_shared<std::vector<ReadyItem>>();
-    auto carried = carry([this, items](const Shell::Done& done) {
-        const auto& shell = ports_.shell;
-        const bool writes = shell.stalled().empty() && !shell.fatal();
-        items->push_back({"ledger", writes,
-                          shell.fatal()
-                              ? shell.fatal()->message
-                              : (writes ? "sqlite, power-safe" : "cannot write: " + shell.stalled())});
-        for (const auto& stream : shell.streams())
-            items->push_back({"stream " + stream.name, stream.stopped.empty(),
-                              stream.stopped.empty()
-                                  ? "read up to " + std::to_string(stream.position.value) + ", power-safe"
-                                  : stream.stopped});
-        done({});
-    });
-    if (!carried.ok()) return {{"engine", false, carried.error().message}};
-    if (ports_.more_readiness)
-        for (auto& item : ports_.more_readiness())
-            items->push_back(std::move(item));
-    return *items;
-}
-
-std::vector<MetricValue> EngineService::metrics() {
-    auto values = std::make_shared<std::vector<MetricValue>>();
-    read([this, values] {
-        const auto& shell = ports_.shell;
-        const auto& c = shell.counters();
-        const auto counter = [&](const char* name, const char* help, std::int64_t value) {
-            values->push_back({name, help, true, {}, static_cast<double>(value)});
-        };
-        counter("arrivals_total", "Events read from streams.", c.arrivals);
-        counter("inputs_recorded_total", "Inputs written to the ledger.", c.recorded);
-        counter("duplicates_total", "Arrivals with an identity seen before.", c.duplicates);
-        counter("conflicting_duplicates_total", "Duplicates with another content.", c.conflicting);
-        counter("decisions_total", "Decisions written.", c.decisions);
-        counter("runs_total", "Runs decided.", c.runs);
-        counter("commits_total", "Transactions committed.", c.commits);
-        counter("commit_failures_total", "Transactions that had to be tried again.", c.commit_failures);
-        counter("launches_total", "Launch requests sent.", c.launches);
-        counter("looks_total", "Looks for runs whose reply was lost.", c.looks);
-        for (const auto& [outcome, n] : c.settled)
-            values->push_back({"settlements_total",
-                               "Attempts settled.",
-                               true,
-                               {{"outcome", outcome}},
-                               static_cast<double>(n)});
-        const auto gauge = [&](const char* name, const char* help, double value) {
-            values->push_back({name, help, false, {}, value});
-        };
-        gauge("triggers", "Live triggers.", static_cast<double>(shell.core().trigger_count()));
-        gauge("held_events", "Events held by joins.", static_cast<double>(shell.core().held_count()));
-        gauge("unsettled_runs", "Runs that have not ended.", static_cast<double>(shell.core().runs().size()));
-        gauge("ledger_stalled", "1 while the ledger cannot write.", shell.stalled().empty() ? 0 : 1);
-    });
-    return *values;
 }
 
 } // namespace weir::engine

@@ -7,14 +7,21 @@
 
 namespace weir::engine {
 
+void Shell::queue(Instant time, RunFactInput fact) {
+    Pending pending;
+    pending.time = time;
+    pending.what = std::move(fact);
+    pending.since = ports_.clock.steady_now();
+    facts_.emplace(time, std::move(pending));
+}
+
 void Shell::fact(ledger::RunNo run, RunFactInput::Kind kind, std::string reason) {
     RunFactInput input;
     input.kind = kind;
     input.run = run;
     input.reason = std::move(reason);
     if (const auto* row = core_->run(run); row != nullptr) input.attempt = std::max(row->attempt, 1);
-    const auto now = ports_.clock.now();
-    facts_.emplace(now, Pending{now, std::move(input), {}});
+    queue(ports_.clock.now(), std::move(input));
 }
 
 void Shell::refuse_run(ledger::RunNo run, std::string reason) {
@@ -26,7 +33,7 @@ void Shell::refuse_run(ledger::RunNo run, std::string reason) {
     input.reason = std::move(reason);
     const auto now = ports_.clock.now();
     input.finished_at = now;
-    facts_.emplace(now, Pending{now, std::move(input), {}});
+    queue(now, std::move(input));
 }
 
 void Shell::act(const Act& act) {
@@ -84,7 +91,7 @@ void Shell::retry(const Act& act, const ledger::RunRow& run) {
         input.reason = "it could not be tried again: " + status.error().message;
         const auto time = ports_.clock.now();
         input.finished_at = time;
-        facts_.emplace(time, Pending{time, std::move(input), {}});
+        queue(time, std::move(input));
     };
     ports_.backends.at(act.backend)
         .launcher->retry(act.id, attempt, act.reason, [this, alive = alive_, answered](const Status& status) {
@@ -186,7 +193,7 @@ void Shell::report(flows::RunReport report) {
     input.outputs = std::move(report.outputs);
     auto time = report.settled ? report.finished_at : report.started_at;
     if (time == Instant{}) time = ports_.clock.now();
-    facts_.emplace(time, Pending{time, std::move(input), {}});
+    queue(time, std::move(input));
 }
 
 } // namespace weir::engine

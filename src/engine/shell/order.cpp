@@ -13,27 +13,27 @@ void Shell::read(Stream& stream) {
     const auto asked = ports_.clock.now();
     auto reading = stream.bus->read(stream.name, stream.read, config_.batch_max, config_.read_bytes_max);
     if (!reading.ok()) {
-        if (reading.error().kind == ErrorKind::Corrupt) {
-            stream.stopped = reading.error().message;
-            log::error("a stream has a gap and is not read any more",
-                       {{"stream", stream.name}, {"reason", stream.stopped}});
-        } else if (!stream.unreachable_since) {
+        if (reading.error().kind == ErrorKind::Corrupt) return check_place(stream, reading.error());
+        if (!stream.unreachable_since) {
             stream.unreachable_since = ports_.clock.steady_now();
-            log::warn("a stream cannot be read",
-                      {{"stream", stream.name}, {"error", reading.error().message}});
+            stream.unreachable_why = reading.error().message;
+            log::warn("a stream cannot be read", {{"stream", stream.name}, {"error", stream.unreachable_why}});
         }
         return;
     }
     stream.unreachable_since.reset();
     if (reading->arrivals.empty()) stream.empty_at = std::max(stream.empty_at, asked);
-    stream.read = reading->upto;
-    for (auto& arrival : reading->arrivals)
+    stream.read = std::max(stream.read, reading->upto);
+    for (auto& arrival : reading->arrivals) {
+        stream.newest = arrival.time = std::max(arrival.time, stream.newest);
         stream.buffer.push_back(std::move(arrival));
+    }
 }
 
 void Shell::read_streams() {
     for (auto& stream : streams_)
-        if (stream->live() && stream->buffer.size() < config_.buffer_max) read(*stream);
+        if (stream->feed == nullptr && stream->live() && stream->buffer.size() < config_.buffer_max)
+            read(*stream);
 }
 
 std::optional<Shell::Choice> Shell::earliest() {
@@ -53,12 +53,16 @@ std::optional<Shell::Choice> Shell::earliest() {
 }
 
 Shell::Drained Shell::drained_after(Instant time, const Stream* except) {
+    bool asked_remote = false;
     for (auto& stream : streams_) {
         if (stream.get() == except || !stream->live() || !stream->buffer.empty()) continue;
-        if (stream->empty_at >= time) continue;
-        if (stream->unreachable_since &&
-            ports_.clock.steady_now() - *stream->unreachable_since > config_.source_grace)
+        if (stream->empty_at >= time || left_out(*stream)) continue;
+        if (stream->feed != nullptr) {
+            // Its answer comes by looked(); all streams are asked at once.
+            stream->feed->ask();
+            asked_remote = true;
             continue;
+        }
         const auto asked = ports_.clock.now();
         const auto info = stream->bus->look(stream->name);
         if (info.ok() && info->head <= stream->read && asked >= time) {
@@ -70,22 +74,43 @@ Shell::Drained Shell::drained_after(Instant time, const Stream* except) {
         if (!stream->buffer.empty()) return Drained::MoreCame;
         if (stream->live() && stream->empty_at < time) return Drained::NotYet;
     }
-    return Drained::Yes;
+    return asked_remote ? Drained::NotYet : Drained::Yes;
 }
 
 std::optional<Shell::Choice> Shell::choose() {
+    awaiting_ = false;
     for (;;) {
         const auto choice = earliest();
         if (!choice) return std::nullopt;
         switch (drained_after(choice->time, choice->stream)) {
             case Drained::Yes: return choice;
             case Drained::MoreCame: break;
-            case Drained::NotYet: return std::nullopt;
+            case Drained::NotYet: awaiting_ = true; return overdue();
         }
     }
 }
 
+/// While a stream does not answer, the order of arrivals waits for it, but nobody's command does: it takes the log's
+/// own time, so that what comes late still finds its windows. Nor does what a backend says of a run that goes on.
+std::optional<Shell::Choice> Shell::overdue() {
+    const auto patient_until = ports_.clock.steady_now() - config_.act_patience;
+    if (!changes_.empty() && changes_.front().since <= patient_until)
+        return Choice{Choice::What::Change, log_time_, nullptr, true};
+    const auto fact = std::find_if(facts_.begin(), facts_.end(), [&](const auto& entry) {
+        const auto* input = std::get_if<RunFactInput>(&entry.second.what);
+        return entry.second.since <= patient_until && input != nullptr &&
+               input->kind != RunFactInput::Kind::Settled;
+    });
+    if (fact == facts_.end()) return std::nullopt;
+    // To the front: gather() takes the first.
+    auto pending = std::move(fact->second);
+    facts_.erase(fact);
+    facts_.emplace_hint(facts_.begin(), from_ns(INT64_MIN), std::move(pending));
+    return Choice{Choice::What::Fact, log_time_, nullptr, true};
+}
+
 void Shell::gather() {
+    gather_outgoing();
     read_streams();
     while (taken_ < config_.batch_max && !fatal_) {
         const auto choice = choose();
@@ -97,13 +122,13 @@ void Shell::gather() {
             case Choice::What::Fact: {
                 auto pending = std::move(facts_.begin()->second);
                 facts_.erase(facts_.begin());
-                take(pending.time, std::move(pending.what), {});
+                take_pending(std::move(pending), choice->overdue);
                 break;
             }
             case Choice::What::Change: {
                 auto pending = std::move(changes_.front());
                 changes_.pop_front();
-                take(pending.time, std::move(pending.what), std::move(pending.done));
+                take_pending(std::move(pending), choice->overdue);
                 break;
             }
         }
@@ -111,14 +136,26 @@ void Shell::gather() {
     taken_ = 0;
 }
 
+void Shell::add_without(Input& input) const {
+    for (const auto& stream : streams_)
+        if (!stream->absent && (!stream->live() || left_out(*stream))) input.without.push_back(stream->name);
+}
+
+void Shell::take_pending(Pending pending, bool overdue) {
+    const auto time = overdue ? log_time_ : pending.time;
+    if (pending.letter) return take_letter(std::move(pending), time);
+    const auto* accepted = std::get_if<AcceptGapInput>(&pending.what);
+    if (accepted == nullptr) return take(time, std::move(pending.what), std::move(pending.done));
+    const auto kept = *accepted;
+    const auto seq = next_seq_;
+    take(time, std::move(pending.what), std::move(pending.done));
+    gap_accepted(kept, seq);
+}
+
 void Shell::take(Instant time, decltype(Input::what) what, Done done) {
     Input input;
     input.time = std::max(time, log_time_);
-    const auto now = ports_.clock.steady_now();
-    for (const auto& stream : streams_)
-        if (!stream->live() ||
-            (stream->unreachable_since && now - *stream->unreachable_since > config_.source_grace))
-            input.without.push_back(stream->name);
+    add_without(input);
     input.what = std::move(what);
     step(std::move(input), std::move(done));
 }
@@ -126,16 +163,26 @@ void Shell::take(Instant time, decltype(Input::what) what, Done done) {
 void Shell::take_arrival(Stream& stream) {
     auto arrival = std::move(stream.buffer.front());
     stream.buffer.pop_front();
+    if (stream.feed != nullptr) stream.feed->taken(stream.name, 1);
     ++counters_.arrivals;
     stream.moved = true;
-    stream.position = arrival.position;
-    stream.time = arrival.time;
-    stream.digest = {};
+    stream.known.position = stream.buffer.empty() ? stream.read : arrival.position;
+    stream.known.event = arrival.position;
+    stream.known.time = arrival.time;
+    if (arrival.poison) return bury(stream, arrival);
 
     triggers::EventView view(arrival.event);
-    triggers::Matcher::Match match;
-    core_->meet(view, match);
-    if (!match.pattern_met) return count_arrival(arrival, stream.no);
+    match_.hits.clear();
+    core_->meet(view, match_);
+    const bool met = match_.pattern_met;
+    if (met && !arrival.data_checked)
+        if (auto read = events::read_data(arrival.event, config_.events); !read.ok()) {
+            arrival.poison = std::make_shared<const events::Poison>(
+                events::make_poison(read.error().message, events::raw_message(arrival.event)));
+            return bury(stream, arrival);
+        }
+    stream.last = std::make_shared<const events::Event>(std::move(arrival.event));
+    if (!met) return count_arrival(*stream.last, arrival.time, stream.no);
 
     Input input;
     input.time = std::max(arrival.time, log_time_);
@@ -145,14 +192,19 @@ void Shell::take_arrival(Stream& stream) {
     what.stream_name = stream.name;
     what.incarnation = stream.incarnation;
     what.position = arrival.position;
-    what.digest = events::digest_of(arrival.event);
-    stream.digest = what.digest;
-    what.echo = arrival.event.type == triggers::finish_type &&
-                arrival.event.source.starts_with("/weir/" + instance_ + "/");
-    what.event = std::make_shared<const events::Event>(std::move(arrival.event));
+    what.event = stream.last;
+    what.digest = events::digest_of(*what.event);
+    what.echo = own_source(*what.event);
+    counters_.echoes += what.echo ? 1 : 0;
     if (const auto status = find_duplicate(what, input.time); !status.ok()) return give_up(status.error());
+    add_without(input);
     input.what = std::move(what);
     step(std::move(input), {});
+}
+
+/// Only weir's own events carry this source: on an outside bus they come back.
+bool Shell::own_source(const events::Event& event) const {
+    return event.source.starts_with("/weir/" + instance_ + "/");
 }
 
 Status Shell::find_duplicate(ArrivalInput& arrival, Instant time) {
@@ -181,9 +233,11 @@ void Shell::step(Input input, Done done) {
     const auto time = input.time;
     const StepContext context{epoch_, ports_.clock.now() + config_.launch_timeout};
     const auto runs_before = batch_.runs.size();
+    const auto outgoing_before = batch_.outgoing.size();
     auto result = core_->step(std::move(input), next_seq_, context, batch_);
     for (auto i = runs_before; i < batch_.runs.size(); ++i)
         look_fresh_.emplace(batch_.runs[i].no, ports_.clock.now());
+    number_outgoing(outgoing_before);
     if (result.recorded) {
         ++next_seq_.value;
         log_time_ = time;
@@ -199,21 +253,27 @@ void Shell::step(Input input, Done done) {
     }
 }
 
-void Shell::count_arrival(const events::Arrival& arrival, ledger::StreamNo no) {
-    const std::int64_t minute = to_ns(arrival.time) / 60'000'000'000;
-    for (auto& row : batch_.uncounted) {
-        if (row.minute != minute || row.stream != no || row.type != arrival.event.type ||
-            row.source != arrival.event.source)
+void Shell::count_arrival(const events::Event& event, Instant time, ledger::StreamNo no) {
+    const std::int64_t minute = to_ns(time) / 60'000'000'000;
+    // What comes in numbers is mostly alike: the newest rows first.
+    for (auto row = batch_.uncounted.rbegin(); row != batch_.uncounted.rend(); ++row) {
+        if (row->minute != minute || row->stream != no || row->type != event.type ||
+            row->source != event.source)
             continue;
-        ++row.count;
+        ++row->count;
         return;
     }
-    batch_.uncounted.push_back({minute, no, arrival.event.type, arrival.event.source, 1});
+    batch_.uncounted.push_back({minute, no, event.type, event.source, 1});
 }
 
 void Shell::note_positions() {
-    for (const auto& stream : streams_)
-        if (stream->moved) batch_.positions.push_back({stream->no, stream->position, stream->time, {}, {}});
+    for (const auto& stream : streams_) {
+        if (!stream->moved) continue;
+        if (const auto event = std::exchange(stream->last, nullptr))
+            stream->known.digest = events::place_digest(*event);
+        const auto& known = stream->known;
+        batch_.positions.push_back({stream->no, known.position, known.time, known.event, known.digest});
+    }
 }
 
 } // namespace weir::engine

@@ -8,10 +8,19 @@
 #include "stream.hpp"
 
 namespace weir::engine {
+namespace {
+
+constexpr auto awaiting_poll = std::chrono::milliseconds(50);
+
+} // namespace
 
 Shell::Shell(ShellPorts ports, ShellConfig config) : ports_(std::move(ports)), config_(config) {}
 Shell::~Shell() {
     *alive_ = false;
+    // Their threads end before anything they call does.
+    for (auto& handle : buses_)
+        if (handle->feed) handle->feed->stop();
+    if (relay_) relay_->stop();
 }
 
 Status Shell::open() {
@@ -19,43 +28,14 @@ Status Shell::open() {
     epoch_ = epoch;
     WEIR_ASSIGN(snapshot, ports_.ledger.snapshot());
     instance_ = snapshot.instance;
-    core_ = std::make_unique<Core>(CoreConfig{snapshot.instance, snapshot.secret, config_.limits});
+    core_ = std::make_unique<Core>(
+        CoreConfig{snapshot.instance, snapshot.secret, config_.limits, ports_.outside != nullptr});
     WEIR_TRY(core_->restore(snapshot));
     next_seq_ = snapshot.next_seq;
     log_time_ = snapshot.log_time;
     WEIR_TRY(open_streams(snapshot));
+    open_outgoing(snapshot);
     resume_runs();
-    return {};
-}
-
-Status Shell::open_streams(const ledger::Snapshot&) {
-    WEIR_TRY(ports_.ledger.register_stream({.name = "internal", .kind = "internal"}));
-    for (auto* bus : ports_.buses) {
-        WEIR_ASSIGN(infos, bus->streams());
-        for (const auto& info : infos) {
-            WEIR_ASSIGN(state, ports_.ledger.register_stream(
-                                   {.name = info.name, .kind = "bus", .incarnation = info.incarnation}));
-            auto stream = std::make_unique<Stream>();
-            stream->no = state.no;
-            stream->name = info.name;
-            stream->incarnation = info.incarnation;
-            stream->bus = bus;
-            stream->read = state.position;
-            if (state.incarnation != info.incarnation)
-                stream->stopped = "the stream was made anew since it was last read (incarnation " +
-                                  info.incarnation + " instead of " + state.incarnation + ")";
-            else if (state.position > info.head)
-                stream->stopped = "it ends at " + std::to_string(info.head.value) + ", before position " +
-                                  std::to_string(state.position.value) + " that was read already";
-            else if (state.position.value + 1 < info.first.value)
-                stream->stopped = "events " + std::to_string(state.position.value + 1) + " to " +
-                                  std::to_string(info.first.value - 1) + " are gone unread";
-            if (!stream->live())
-                log::error("a stream has a gap and is not read",
-                           {{"stream", stream->name}, {"reason", stream->stopped}});
-            streams_.push_back(std::move(stream));
-        }
-    }
     return {};
 }
 
@@ -96,13 +76,14 @@ bool Shell::turn() {
     if (!stalled_.empty()) return false; // the same batch is tried again, later; nothing new is taken
     gather();
     if (fatal_) return false;
+    note_idle_places();
+    note_positions();
     if (batch_.empty()) {
         auto done = std::exchange(done_, {});
         for (auto& [callback, outcome] : done)
             if (callback) callback(std::move(outcome));
         return !done.empty();
     }
-    note_positions();
     crash_point("before_commit");
     commit();
     return true;
@@ -129,12 +110,17 @@ std::optional<Duration> Shell::wake_in() const {
     };
     if (!later_.empty()) sooner(later_.begin()->first - ports_.clock.steady_now());
     if (stalled_.empty() && !committing_)
-        if (const auto timer = core_->next_timer()) sooner(timer->due - ports_.clock.now() + Duration(1));
+        if (const auto timer = core_->next_timer()) {
+            const auto due = timer->due - ports_.clock.now() + Duration(1);
+            // A stream that was asked calls; if it does not, its grace ends some time.
+            sooner(awaiting_ ? std::max<Duration>(due, awaiting_poll) : due);
+        }
     return wait;
 }
 
 bool Shell::idle() const {
-    if (committing_ || !stalled_.empty() || !facts_.empty() || !changes_.empty() || !done_.empty())
+    if (committing_ || !stalled_.empty() || !facts_.empty() || !changes_.empty() || !done_.empty() ||
+        !accepted_.empty() || !published_.empty() || !found_gaps_.empty())
         return false;
     return std::all_of(streams_.begin(), streams_.end(), [](const auto& s) { return s->buffer.empty(); });
 }
@@ -144,7 +130,12 @@ void Shell::submit(decltype(Input::what) what, Done done) {
         done({*fatal_, std::nullopt});
         return;
     }
-    changes_.push_back({ports_.clock.now(), std::move(what), std::move(done)});
+    Pending pending;
+    pending.time = ports_.clock.now();
+    pending.what = std::move(what);
+    pending.done = std::move(done);
+    pending.since = ports_.clock.steady_now();
+    changes_.push_back(std::move(pending));
 }
 
 void Shell::commit() {
@@ -188,8 +179,9 @@ void Shell::committed(Status status) {
     for (auto& stream : streams_) {
         if (!stream->moved) continue;
         stream->moved = false;
-        (void)stream->bus->release(stream->name, stream->position); // a hint only
+        release(*stream);
     }
+    if (relay_) relay_->add(std::move(batch_.outgoing));
     batch_ = {};
     batch_seen_.clear();
     auto acts = std::exchange(acts_, {});
@@ -207,13 +199,8 @@ void Shell::give_up(Error error) {
         if (callback) callback({*fatal_, std::nullopt});
     for (auto& change : std::exchange(changes_, {}))
         if (change.done) change.done({*fatal_, std::nullopt});
-}
-
-std::vector<Shell::StreamView> Shell::streams() const {
-    std::vector<StreamView> views;
-    for (const auto& stream : streams_)
-        views.push_back({stream->name, stream->read, stream->stopped, stream->buffer.size()});
-    return views;
+    for (auto& [wires, done] : std::exchange(accepted_, {}))
+        if (done) done({*fatal_, std::nullopt});
 }
 
 Seq Shell::next_seq() {

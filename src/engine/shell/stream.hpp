@@ -6,32 +6,59 @@
 
 #include <weir/engine/shell.hpp>
 
+#include "feed.hpp"
+#include "gap.hpp"
+#include "relay.hpp"
+
 namespace weir::engine {
 
 /// One stream of a bus, read ahead of the core.
 struct Shell::Stream {
     ledger::StreamNo no;
     std::string name;
+    std::string family;
     std::string incarnation;
     events::Bus* bus = nullptr;
-    Position read; ///< newest position taken into the buffer
+    Feed* feed = nullptr; ///< reads a remote bus; nullptr: it is read on the loop
+    std::uint64_t generation = 0;
+    Position read;            ///< read into the buffer up to here
+    ReadPlace known;          ///< as the ledger has it, or will with the batch under way
+    Instant newest{};         ///< arrival time of the newest one read: times never fall
     std::deque<events::Arrival> buffer;
-    Instant empty_at{};  ///< asked at this instant, it had nothing unread
-    std::string stopped; ///< a gap: not read until somebody accepts it
+    Instant empty_at{}; ///< asked at this instant, it had nothing unread
+    /// A look found more than was read; once it is read, the stream was empty at `asked`.
+    struct {
+        Position head;
+        Instant asked;
+    } behind;
+    bool followed = false; ///< it is on the bus and its place is being read on
+    std::string stopped;   ///< a gap: not read until somebody accepts it
+    std::optional<ledger::GapRow> gap;
     std::optional<SteadyInstant> unreachable_since;
+    std::string unreachable_why;
+    bool absent = false; ///< in the ledger, but its bus does not have it (any more), or it is not configured
     // What the batch under way took from it.
     bool moved = false;
-    Position position;
-    Instant time{};
-    Digest digest{};
+    std::shared_ptr<const events::Event> last; ///< the newest event taken since the digest was computed
+    SteadyInstant note_at{};                   ///< when a place without arrivals is written down
+    SteadyInstant release_at{};                ///< when the bus is told next
 
-    [[nodiscard]] bool live() const { return stopped.empty(); }
+    [[nodiscard]] bool live() const { return stopped.empty() && !absent; }
+};
+
+/// A bus as the shell uses it.
+struct Shell::BusHandle {
+    events::Bus* bus = nullptr;
+    std::string name;
+    std::unique_ptr<Feed> feed;
+    std::string trouble; ///< what it said last; empty: it answers
 };
 
 struct Shell::Choice {
     enum class What { Arrival, Timer, Fact, Change } what = What::Arrival;
     Instant time;
     Stream* stream = nullptr;
+    bool overdue = false; ///< taken although some stream does not answer: it takes the log's time, not its own
 };
 
 } // namespace weir::engine

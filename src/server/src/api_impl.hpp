@@ -88,6 +88,12 @@ struct Api::Impl {
     Result<Response> why(const Call& call);
     Result<Response> lineage(const Call& call);
     Result<Response> list_audits(const Call& call);
+    // answer_streams.cpp
+    Result<Response> list_streams(const Call& call);
+    Result<Response> accept_gap(const Call& call);
+    Result<Response> list_dead_letters(const Call& call);
+    Result<Response> show_dead_letter(const Call& call);
+    Result<Response> replay_dead_letter(const Call& call);
     // answer_health.cpp
     Result<Response> healthz(const Call& call);
     Result<Response> readyz(const Call& call);

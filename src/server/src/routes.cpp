@@ -44,12 +44,17 @@ std::span<const Route> routes() {
         {"GET", "/v1/lineage", Role::Read, "start direction depth format", none, &Impl::lineage},
         {"GET", "/v1/audit", Role::Read, "since until after page limit", none, &Impl::list_audits},
 
+        {"GET", "/v1/streams", Role::Read, "", none, &Impl::list_streams},
+        {"POST", "/v1/streams/{}:accept-gap", Role::Whole, "", command, &Impl::accept_gap},
+        {"GET", "/v1/dead-letters", Role::Read, "stream since until after page limit", none,
+         &Impl::list_dead_letters},
+        {"GET", "/v1/dead-letters/{}", Role::Read, "", none, &Impl::show_dead_letter},
+        {"POST", "/v1/dead-letters/{}:replay", Role::Whole, "", command, &Impl::replay_dead_letter},
+
         // Known by name, not built yet.
         {"POST", "/v1/simulate", Role::Read, "", command, nullptr},
         {"GET", "/v1/slots", Role::Read, "", none, nullptr},
         {"GET", "/v1/sources", Role::Read, "", none, nullptr},
-        {"GET", "/v1/streams", Role::Read, "", none, nullptr},
-        {"POST", "/v1/streams/{}:accept-gap", Role::Whole, "", command, nullptr},
     };
     return table;
 }

@@ -227,6 +227,18 @@ Result<std::vector<ledger::GapRow>> VisibleReader::gaps() {
     return all_.gaps();
 }
 
+Result<std::vector<ledger::StreamState>> VisibleReader::streams() {
+    return all_.streams();
+}
+
+Result<ledger::Page<ledger::DeadLetterRow>> VisibleReader::dead_letters(const ledger::Query& query) {
+    return all_.dead_letters(query);
+}
+
+Result<ledger::DeadLetterRow> VisibleReader::dead_letter(ledger::DeadLetterNo no) {
+    return all_.dead_letter(no);
+}
+
 Result<std::vector<ledger::UncountedRow>> VisibleReader::uncounted(Instant from, Instant until) {
     return all_.uncounted(from, until);
 }

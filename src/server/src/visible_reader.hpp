@@ -59,6 +59,10 @@ class VisibleReader final : public ledger::LedgerReader {
     Result<ledger::CountRow> counts() override;
     Result<Seq> head() override;
     Result<std::vector<ledger::GapRow>> gaps() override;
+    Result<std::vector<ledger::StreamState>> streams() override;
+    /// Messages of a bus belong to nobody, as events do.
+    Result<ledger::Page<ledger::DeadLetterRow>> dead_letters(const ledger::Query& query) override;
+    Result<ledger::DeadLetterRow> dead_letter(ledger::DeadLetterNo no) override;
     Result<std::vector<ledger::UncountedRow>> uncounted(Instant from, Instant until) override;
 
   private:

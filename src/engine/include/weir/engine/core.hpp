@@ -36,6 +36,7 @@ struct CoreConfig {
     std::string instance = "weir";
     std::string secret;
     CoreLimits limits;
+    bool publish_settlements = false; ///< each settlement goes out as an event as well (an outside bus)
 };
 
 /// A new attempt of this run has been decided, and no report of it has come yet: whether the backend was told

@@ -11,6 +11,7 @@
 #include <weir/base/result.hpp>
 #include <weir/events/event.hpp>
 #include <weir/flows/records.hpp>
+#include <weir/ledger/records.hpp>
 
 namespace weir::engine {
 
@@ -77,6 +78,19 @@ struct JoinWaiting {
     std::optional<Instant> until; ///< the oldest held event dies then
 };
 
+/// A stream and its bus.
+struct StreamReport {
+    std::string name;
+    std::string bus;
+    std::string kind;        ///< of the bus: "embedded", "nats", "kafka"
+    std::string durability;  ///< "process-safe", "power-safe"
+    std::string durability_note;
+    std::string incarnation;
+    Position position;       ///< read up to here
+    std::string state;       ///< "read", "stopped", "unreachable", "left out", "absent"
+    std::string detail;      ///< why
+};
+
 /// The engine as seen by the server: everything that changes something, and what only memory knows.
 /// Owner:  the application.
 /// Thread: any thread but the engine's own; each call returns when its effect is durable (or refused).
@@ -102,8 +116,17 @@ class Engine {
     /// Opens a new attempt of a failed run: finished tasks are kept.
     virtual Status retry_run(const RunId& run, const Actor& actor) = 0;
 
-    /// Accepted for good when it returns: durable on the bus. All or none.
+    /// Accepted for good when it returns: durable on the embedded bus, or in the ledger's inbox, from which they go out
+    /// to the outside bus. All or none.
     virtual Status publish(std::span<const events::Event> events) = 0;
+
+    /// Every stream that is read or was, as the engine has it now.
+    [[nodiscard]] virtual Result<std::vector<StreamReport>> streams() = 0;
+    /// Reads a stream on that stopped at a gap. `conflict`: it has none.
+    virtual Status accept_gap(const std::string& stream, const Actor& actor) = 0;
+    /// Reads a dead letter again and takes it as an arrival. Returns the input it became; `invalid`: it is still no
+    /// event, and why; `conflict`: it was replayed already, or no trigger's pattern is met.
+    virtual Status replay(ledger::DeadLetterNo letter, const Actor& actor) = 0;
 
     [[nodiscard]] virtual std::vector<JoinWaiting> waiting(const std::string& team,
                                                            const std::string& trigger) = 0;

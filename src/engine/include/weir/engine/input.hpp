@@ -95,12 +95,21 @@ struct RetryInput {
     std::string principal, reason;
 };
 
+/// A person takes note of a gap: the stream is read on. The shell moves its place; here it is recorded.
+struct AcceptGapInput {
+    ledger::GapNo gap;
+    std::string stream, kind, detail;
+    Position resume;         ///< reading goes on behind it
+    std::string incarnation; ///< the stream's, from now on
+    std::string principal, reason;
+};
+
 struct Input {
     Instant time;                     ///< never falls from one input to the next
     Duration late_by{0};              ///< arrivals: how much older they were
     std::vector<std::string> without; ///< streams left out because they were unreachable
     std::variant<ArrivalInput, TimerInput, RunFactInput, ApplyInput, DeleteTriggerInput, PauseInput,
-                 ResumeInput, RunFlowInput, CancelInput, RetryInput>
+                 ResumeInput, RunFlowInput, CancelInput, RetryInput, AcceptGapInput>
         what;
 };
 

@@ -17,7 +17,7 @@ namespace weir::engine {
 struct ServicePorts {
     Loop& loop;
     Shell& shell;
-    events::Bus& bus; ///< where published events go
+    events::Bus& bus; ///< where published events go: a remote one by way of the ledger's inbox
     ledger::LedgerReader& reader;
     /// Sources, backends and whatever else the application knows to be ready or not. Any thread.
     std::function<std::vector<ReadyItem>()> more_readiness;
@@ -40,6 +40,9 @@ class EngineService final : public Engine {
     Status cancel_run(const RunId& run, const Actor& actor) override;
     Status retry_run(const RunId& run, const Actor& actor) override;
     Status publish(std::span<const events::Event> events) override;
+    Result<std::vector<StreamReport>> streams() override;
+    Status accept_gap(const std::string& stream, const Actor& actor) override;
+    Status replay(ledger::DeadLetterNo letter, const Actor& actor) override;
     std::vector<JoinWaiting> waiting(const std::string& team, const std::string& trigger) override;
     std::vector<ReadyItem> readiness() override;
     std::vector<MetricValue> metrics() override;
@@ -52,7 +55,8 @@ class EngineService final : public Engine {
     /// Runs `work` on the loop; it must end by calling the Done it is given. Waits for that.
     Result<Shell::Outcome> carry(std::function<void(Shell::Done)> work);
     Status change(decltype(Input::what) what);
-    void read(std::function<void()> work);
+    Status read(std::function<void()> work);
+    void add_readiness(std::vector<ReadyItem>& items) const;
 
     ServicePorts ports_;
     std::set<RunId> retried_; ///< asked to be tried again, not durable yet; the loop thread's

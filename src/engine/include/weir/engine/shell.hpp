@@ -18,6 +18,10 @@
 
 namespace weir::engine {
 
+class Feed;
+class Relay;
+struct StreamGap;
+
 /// Documented limits and delays of the shell.
 struct ShellConfig {
     std::size_t batch_max = 1000; ///< inputs and uncounted arrivals a transaction
@@ -28,6 +32,11 @@ struct ShellConfig {
     Duration retry_min = std::chrono::milliseconds(100);  ///< back-off of commits and looks, doubling
     Duration retry_max = std::chrono::seconds(10);
     Duration source_grace = std::chrono::minutes(5); ///< an unreachable stream is left out after it
+    /// A person's act, and what a backend says of a run that goes on, wait this long for a stream that does not answer.
+    Duration act_patience = std::chrono::seconds(1);
+    std::size_t outgoing_max = 100'000;                ///< events on their way to the outside bus
+    std::size_t outgoing_bytes_max = 512 * 1024 * 1024; ///< the same, by size
+    events::EventLimits events;                        ///< of an event whose data comes unread
     CoreLimits limits;
 };
 
@@ -41,7 +50,8 @@ struct Backend {
 struct ShellPorts {
     const Clock& clock;
     ledger::Ledger& ledger;
-    std::vector<events::Bus*> buses;
+    std::vector<events::Bus*> buses; ///< a remote one is read on a thread of its own, until the shell goes
+
     std::map<std::string, Backend> backends;
     /// Runs a task on the shell's own thread, later.
     std::function<void(std::function<void()>)> post;
@@ -49,6 +59,9 @@ struct ShellPorts {
     std::function<void(std::function<void()>)> commit_on;
     /// Unique ids for new triggers.
     std::function<TriggerUid()> mint_uid;
+    /// The remote bus that takes what clients publish and what weir tells of runs, by way of the ledger. nullptr:
+    /// nothing goes out.
+    events::Bus* outside = nullptr;
 };
 
 /// The engine's outside: puts inputs into one order, steps the core, commits, then acts.
@@ -88,51 +101,106 @@ class Shell {
     /// A report of a backend; any order, repeats are harmless.
     void report(flows::RunReport report);
 
+    /// Accepts events for the outside bus: `done` once they are durable here. `unavailable` if too many wait already.
+    void publish(std::vector<std::string> wires, Done done);
+    /// Reads a stopped stream on, past what was lost. `done` as submit().
+    void accept_gap(const std::string& stream, const std::string& principal, const std::string& reason,
+                    Done done);
+    /// Takes a dead letter that reads as an event now as an arrival of its stream.
+    void replay(const ledger::DeadLetterRow& letter, events::Arrival arrival, const std::string& principal,
+                const std::string& reason, Done done);
+    /// The bus that a stream belongs to; nullptr if it is not among this weir's.
+    [[nodiscard]] events::Bus* bus_of(std::string_view stream) const;
+
     [[nodiscard]] const Core& core() const { return *core_; }
     [[nodiscard]] const std::string& instance() const { return instance_; }
     [[nodiscard]] TriggerUid mint_uid() const { return ports_.mint_uid(); }
 
     struct StreamView {
         std::string name;
-        Position position;
-        std::string stopped; ///< why it is not read; empty: it is
+        std::string bus;
+        std::string incarnation;
+        Position position;       ///< read up to here
+        std::string stopped;     ///< why it is not read; empty: it is
+        bool absent = false;     ///< its bus does not have it, or it is not configured any more
+        std::string unreachable; ///< why it cannot be reached just now
+        bool left_out = false;   ///< unreachable for longer than source_grace: decisions go on without it
         std::size_t buffered = 0;
     };
     [[nodiscard]] std::vector<StreamView> streams() const;
+    [[nodiscard]] std::vector<events::BusState> bus_states() const;
     struct Counters {
         std::int64_t arrivals = 0, recorded = 0, duplicates = 0, conflicting = 0, decisions = 0, runs = 0,
-                     commits = 0, commit_failures = 0, launches = 0, looks = 0;
+                     commits = 0, commit_failures = 0, launches = 0, looks = 0, dead_letters = 0, echoes = 0,
+                     gaps = 0, published = 0;
         std::map<std::string, std::int64_t> settled; ///< by outcome word
     };
     [[nodiscard]] const Counters& counters() const { return counters_; }
+    /// Events that wait for the outside bus, and why they do not go out (empty: they do).
+    [[nodiscard]] std::size_t outgoing() const { return outgoing_.size(); }
+    [[nodiscard]] std::string outgoing_trouble() const;
     /// The ledger cannot take a commit just now; empty: all is well.
     [[nodiscard]] const std::string& stalled() const { return stalled_; }
 
   private:
     struct Stream;
+    struct BusHandle;
     struct Pending {
         Instant time;
         decltype(Input::what) what;
         Done done;
+        SteadyInstant since{};
+        /// Set: the input is this dead letter's event.
+        std::optional<ledger::DeadLetterNo> letter;
+        std::string principal, reason;
     };
     struct Choice;
 
+    // streams.cpp: what streams there are, how they are read, what was lost
     Status open_streams(const ledger::Snapshot& snapshot);
+    Status open_inline(events::Bus& bus);
+    Stream& add_stream(const ledger::StreamState& state, events::Bus& bus, Feed* feed);
+    void open_feed(BusHandle& handle);
+    void looked(BusHandle& handle, Instant asked, const std::vector<events::StreamInfo>& infos);
+    void found(BusHandle& handle, const events::StreamInfo& info, Position start);
+    void registered(BusHandle& handle, const std::string& name, const Result<ledger::StreamState>& state);
+    void follow(Stream& stream);
+    void delivered(const std::string& stream, std::uint64_t generation, events::Reading reading);
+    void unreachable(BusHandle& handle, const std::string& stream, const Error& error);
+    void stop_stream(Stream& stream, const StreamGap& gap);
+    void gap_accepted(const AcceptGapInput& accepted, Seq seq);
+    void release(Stream& stream);
+    [[nodiscard]] bool left_out(const Stream& stream) const;
+    Stream* find_stream(std::string_view name);
+    void bury(Stream& stream, const events::Arrival& arrival);
+    void note_idle_places();
+    // outgoing.cpp: what goes out on the outside bus
+    void open_outgoing(const ledger::Snapshot& snapshot);
+    void gather_outgoing();
+    void number_outgoing(std::size_t before);
+    void refused(const ledger::OutgoingRow& row, const Error& error);
+
     void resume_runs();
     void read_streams();
     void read(Stream& stream);
     std::optional<Choice> choose();
     std::optional<Choice> earliest();
+    std::optional<Choice> overdue();
     enum class Drained { Yes, MoreCame, NotYet };
     Drained drained_after(Instant time, const Stream* except);
     void take_arrival(Stream& stream);
+    void take_pending(Pending pending, bool overdue);
+    void take_letter(Pending pending, Instant time);
     void take(Instant time, decltype(Input::what) what, Done done);
+    void add_without(Input& input) const;
     void run_later();
     void gather();
     Status find_duplicate(ArrivalInput& arrival, Instant time);
     void step(Input input, Done done);
     void give_up(Error error);
-    void count_arrival(const events::Arrival& arrival, ledger::StreamNo no);
+    void count_arrival(const events::Event& event, Instant time, ledger::StreamNo no);
+    [[nodiscard]] bool own_source(const events::Event& event) const;
+    void check_place(Stream& stream, const Error& why);
     void note_positions();
     void commit();
     void committed(Status status);
@@ -142,6 +210,7 @@ class Shell {
     void look(ledger::RunNo run);
     void replied(ledger::RunNo run, const flows::LaunchReply& reply);
     void looked(ledger::RunNo run, const flows::LookReply& reply);
+    void queue(Instant time, RunFactInput fact);
     void fact(ledger::RunNo run, RunFactInput::Kind kind, std::string reason = {});
     void refuse_run(ledger::RunNo run, std::string reason);
     void later(Duration delay, std::function<void()> task);
@@ -153,6 +222,19 @@ class Shell {
     std::string instance_;
     ledger::Epoch epoch_;
     std::vector<std::unique_ptr<Stream>> streams_;
+    std::vector<std::unique_ptr<BusHandle>> buses_;
+    std::set<std::string> registering_; ///< streams that are being registered
+    ledger::GapNo next_gap_{1};
+    ledger::DeadLetterNo next_letter_{1};
+    // What goes out.
+    std::unique_ptr<Relay> relay_;
+    ledger::OutgoingNo next_outgoing_{1};
+    std::map<ledger::OutgoingNo, std::size_t> outgoing_; ///< on their way, with their size
+    std::size_t outgoing_bytes_ = 0;
+    std::deque<std::pair<std::vector<std::string>, Done>> accepted_; ///< for the batch being gathered
+    std::vector<ledger::OutgoingNo> published_;                      ///< for the same
+    std::vector<ledger::DeadLetterRow> refused_;                     ///< for the same
+    std::vector<ledger::GapRow> found_gaps_;                         ///< for the same
     std::multimap<Instant, Pending> facts_;
     std::deque<Pending> changes_;
     Seq next_seq_;
@@ -162,8 +244,10 @@ class Shell {
     std::vector<Act> acts_;
     std::vector<std::pair<Done, Outcome>> done_;
     std::unordered_map<std::string, ledger::Seen> batch_seen_;
+    triggers::Matcher::Match match_; ///< kept for its memory
     std::size_t taken_ = 0; ///< inputs and counted arrivals in the batch
     bool committing_ = false;
+    bool awaiting_ = false; ///< some stream was asked, and what is next depends on its answer
     Duration commit_backoff_{};
     std::string stalled_;
     std::optional<Error> fatal_;
