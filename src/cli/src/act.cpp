@@ -65,6 +65,10 @@ std::string sentence(const ActOptions& options, const Json& answer) {
         return "resumed trigger " + target + "; what waited " +
                (options.waiting == "replay" ? "is launched" : "was dropped");
     }
+    if (options.verb == "accept-gap")
+        return "stream " + target + " is read on, after position " + cell(answer, "position");
+    if (options.verb == "replay")
+        return "dead letter " + target + " was taken as input " + cell(answer, "replayed_seq");
     const auto outcome = cell(answer, "outcome");
     const auto state = outcome.empty() ? cell(answer, "state") : outcome;
     if (options.verb == "cancel") return "asked run " + target + " to end; it is now " + state;
@@ -85,6 +89,12 @@ Result<int> act(const Environment& environment, const ActOptions& options) {
             return client->post(trigger_path(options.target) + ":resume",
                                 R"({"waiting":)" + json_string(options.waiting) + "," + reason + "}");
         }
+        if (options.verb == "accept-gap")
+            return client->post("/v1/streams/" + percent_encode(options.target) + ":accept-gap",
+                                "{" + reason + "}");
+        if (options.verb == "replay")
+            return client->post("/v1/dead-letters/" + percent_encode(options.target) + ":replay",
+                                "{" + reason + "}");
         return client->post("/v1/runs/" + percent_encode(options.target) + ":" + options.verb,
                             "{" + reason + "}");
     };
@@ -95,6 +105,13 @@ Result<int> act(const Environment& environment, const ActOptions& options) {
     }
     WEIR_ASSIGN(answer, read_object(reply.body));
     print(sentence(options, answer) + "\n");
+    return exit_done;
+}
+
+Result<int> show_dead_letter(const Environment& environment, const ShowOptions& options) {
+    WEIR_ASSIGN(client, Client::open(environment));
+    WEIR_ASSIGN(reply, client->get("/v1/dead-letters/" + percent_encode(options.target)));
+    print(reply.body);
     return exit_done;
 }
 

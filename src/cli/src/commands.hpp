@@ -26,15 +26,20 @@ struct ListOptions {
 };
 Result<int> list(const Environment& environment, const ListOptions& options);
 
-/// delete, pause, resume, cancel, retry: one request, one line.
+/// delete, pause, resume, cancel, retry, accept-gap, replay: one request, one line.
 struct ActOptions {
     std::string verb;
-    std::string target;  ///< TEAM/TRIGGER or RUN
+    std::string target;  ///< TEAM/TRIGGER, RUN, STREAM or a dead letter's number
     std::string waiting; ///< resume: "replay" or "drop"
     std::string reason = "by hand";
     bool json = false;
 };
 Result<int> act(const Environment& environment, const ActOptions& options);
+
+struct ShowOptions {
+    std::string target;
+};
+Result<int> show_dead_letter(const Environment& environment, const ShowOptions& options);
 
 struct RunOptions {
     std::string flow;                    ///< FLOW or TEAM/FLOW

@@ -129,6 +129,20 @@ View view_of(const std::string& what) {
                 {"decision"},
                 true};
     }
+    if (what == "streams") {
+        return {{plain("STREAM", "stream", true), plain("KIND", "kind"), plain("STATE", "state"),
+                 plain("READ UP TO", "position"), plain("DURABILITY", "durability", false, 1),
+                 plain("DETAIL", "detail", true)},
+                {"stream"},
+                false};
+    }
+    if (what == "dead-letters") {
+        return {{plain("DEAD LETTER", "dead_letter"), when("ARRIVED", "arrived_at"),
+                 plain("STREAM", "stream", true), plain("POSITION", "position"), plain("BYTES", "bytes"),
+                 when("REPLAYED", "replayed_at", 1), plain("REASON", "reason", true)},
+                {"dead_letter"},
+                true};
+    }
     return {{when("AT", "at"), plain("PRINCIPAL", "principal", true), plain("ACTION", "action"),
              plain("TARGET", "target", true), plain("REASON", "reason", true)},
             {"seq", "action", "target"},
@@ -250,7 +264,8 @@ Result<int> list(const Environment& environment, const ListOptions& options) {
     if (!options.watch) {
         WEIR_ASSIGN(page, read_all(*client, options, options.filters, options.limit));
         printer.show(page.lines);
-        if (!printer.shown_anything()) note("no " + options.what + " match");
+        if (!printer.shown_anything())
+            note("no " + (options.what == "dead-letters" ? std::string("dead letters") : options.what) + " match");
         if (!page.next.empty() && environment.stderr_is_terminal)
             note("there are more; --limit N shows them, --since narrows");
         return exit_done;

@@ -80,6 +80,7 @@ Parser::Parser(const Commands& hooks, Parsed& out) : hooks_(hooks), out_(out) {
     add_explain();
     add_triggers();
     add_runs();
+    add_streams();
     add_offline();
     add_unbuilt();
     add_help();
@@ -232,7 +233,7 @@ void Parser::add_offline() {
 
 void Parser::add_unbuilt() {
     for (const std::string name :
-         {"serve", "simulate", "test", "fire", "backfill", "stream", "slots", "sources", "doctor"}) {
+         {"serve", "simulate", "test", "fire", "backfill", "slots", "sources", "doctor"}) {
         auto* made = app_.add_subcommand(name, "(not built yet)");
         made->allow_extras();
         made->prefix_command();

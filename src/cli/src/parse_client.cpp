@@ -53,8 +53,9 @@ void Parser::add_publish() {
     });
 }
 
-void Parser::add_listing(const std::string& name, const std::string& what, const std::string& examples,
-                         const std::vector<std::pair<std::string, std::string>>& filters, bool timed) {
+std::pair<CLI::App*, std::shared_ptr<ListOptions>> Parser::add_listing(
+    const std::string& name, const std::string& what, const std::string& examples,
+    const std::vector<std::pair<std::string, std::string>>& filters, bool timed) {
     auto options = std::make_shared<ListOptions>();
     options->what = name;
     auto* made = command(name, what, examples);
@@ -88,6 +89,7 @@ void Parser::add_listing(const std::string& name, const std::string& what, const
         ->needs(watch);
     json(made, options->json);
     client(made, options, list);
+    return {made, options};
 }
 
 void Parser::add_listings() {
@@ -106,9 +108,19 @@ void Parser::add_listings() {
                  {"state", "waiting, ready, sent, unknown, accepted, running, settled"},
                  {"outcome", "succeeded, failed, cancelled, skipped, refused, lost"}},
                 true);
-    add_listing("events", "list recorded events, newest first",
-                "  weir events --type 'data.*' --since 1h\n  weir events --watch --json",
-                {team, {"type", "exact, or with *"}, {"source", "exact"}, {"id", "exact"}}, true);
+    auto [events, options] = add_listing("events", "list recorded events, newest first",
+                                         "  weir events --type 'data.*' --since 1h\n"
+                                         "  weir events --watch --json\n"
+                                         "  weir events --dead --since 1d     # messages that are no events",
+                                         {team,
+                                          {"type", "exact, or with *"},
+                                          {"source", "exact"},
+                                          {"id", "exact"},
+                                          {"stream", "with --dead: of this stream"}},
+                                         true);
+    events->add_flag_callback(
+        "--dead", [options = options] { options->what = "dead-letters"; },
+        "list dead letters instead: messages that could not be read as events, kept as they came");
     add_listing("decisions", "list what triggers decided, newest first",
                 "  weir decisions --trigger ads/retrain --verdict suppressed\n  weir decisions --since 1d",
                 {team, trigger, {"verdict", "fired, suppressed, failed"}}, true);
@@ -231,6 +243,36 @@ void Parser::add_runs() {
     log->add_option("TASK", log_options->task, "only this task");
     log->add_flag("-f,--follow", log_options->follow, "go on until the run has ended");
     client(log, log_options, logs);
+}
+
+void Parser::add_streams() {
+    add_listing("streams", "list the streams that are read, how far, and what was lost", "  weir streams\n  weir streams --watch",
+                {}, false);
+    auto* stream = command("stream", "act on a stream", "  weir stream accept-gap kafka/orders/0 --reason 'known outage'");
+    stream->require_subcommand(1);
+    const auto add = [&](CLI::App* parent, const std::string& verb, const std::string& argument,
+                         const std::string& target, const std::string& what, const std::string& examples) {
+        auto options = std::make_shared<ActOptions>();
+        options->verb = verb;
+        auto* made = command(verb, what, examples, parent);
+        made->add_option(argument, options->target, target)->required();
+        reason(made, options->reason);
+        json(made, options->json);
+        client(made, options, act);
+    };
+    add(stream, "accept-gap", "STREAM", "its name, as `weir streams` shows it",
+        "take note of what was lost and read the stream on",
+        "  weir stream accept-gap nats/ORDERS --reason 'the server lost its disk'");
+    auto* letter = command("dead-letter", "look at or replay a message that was no event",
+                           "  weir events --dead\n  weir dead-letter show 3\n  weir dead-letter replay 3");
+    letter->require_subcommand(1);
+    auto options = std::make_shared<ShowOptions>();
+    auto* show_one = command("show", "one dead letter, whole", "  weir dead-letter show 3", letter);
+    show_one->add_option("NUMBER", options->target, "as `weir events --dead` shows it")->required();
+    client(show_one, options, show_dead_letter);
+    add(letter, "replay", "NUMBER", "as `weir events --dead` shows it",
+        "read it again and take it as an event, after what made it unreadable was mended",
+        "  weir dead-letter replay 3 --reason 'mapping mended'");
 }
 
 } // namespace weir::cli

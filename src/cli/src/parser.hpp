@@ -73,11 +73,13 @@ class Parser {
     void add_documents();
     void add_publish();
     void add_listings();
-    void add_listing(const std::string& name, const std::string& what, const std::string& examples,
+    std::pair<CLI::App*, std::shared_ptr<ListOptions>> add_listing(
+        const std::string& name, const std::string& what, const std::string& examples,
                      const std::vector<std::pair<std::string, std::string>>& filters, bool timed);
     void add_explain();
     void add_triggers();
     void add_runs();
+    void add_streams();
     void add_offline();
     void add_unbuilt();
     void add_help();

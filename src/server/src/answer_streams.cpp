@@ -84,7 +84,7 @@ Result<std::string> letter_json(ledger::LedgerReader& reader, ledger::DeadLetter
 
 Result<Response> Api::Impl::list_streams(const Call& call) {
     WEIR_ASSIGN(streams, ports.engine.streams());
-    WEIR_ASSIGN(gaps, ports.reader.gaps());
+    WEIR_ASSIGN(gaps, call.reader.gaps());
     std::vector<std::string> lines;
     for (const auto& stream : streams)
         lines.push_back(stream_line(stream, gaps));
@@ -97,7 +97,7 @@ Result<Response> Api::Impl::accept_gap(const Call& call) {
     const auto& name = call.values[0];
     WEIR_TRY(ports.engine.accept_gap(name, actor));
     WEIR_ASSIGN(streams, ports.engine.streams());
-    WEIR_ASSIGN(gaps, ports.reader.gaps());
+    WEIR_ASSIGN(gaps, call.reader.gaps());
     for (const auto& stream : streams)
         if (stream.name == name) return json_response(stream_line(stream, gaps) + "\n");
     return not_found("there is no stream \"" + printable(name, 200) + "\"");
@@ -106,7 +106,7 @@ Result<Response> Api::Impl::accept_gap(const Call& call) {
 Result<Response> Api::Impl::list_dead_letters(const Call& call) {
     WEIR_ASSIGN(query, read_query(call, ports.clock.now()));
     query.source = call.query("stream");
-    WEIR_ASSIGN(page, ports.reader.dead_letters(query));
+    WEIR_ASSIGN(page, call.reader.dead_letters(query));
     std::vector<std::string> lines;
     Seq after;
     for (const auto& row : page.rows) {
@@ -118,7 +118,7 @@ Result<Response> Api::Impl::list_dead_letters(const Call& call) {
 
 Result<Response> Api::Impl::show_dead_letter(const Call& call) {
     WEIR_ASSIGN(no, letter_in(call));
-    WEIR_ASSIGN(line, letter_json(ports.reader, no));
+    WEIR_ASSIGN(line, letter_json(call.reader, no));
     return json_response(line + "\n");
 }
 
@@ -127,7 +127,7 @@ Result<Response> Api::Impl::replay_dead_letter(const Call& call) {
     WEIR_ASSIGN(body, Body::read(call.request, {"reason"}, true, config.command_bytes_max));
     WEIR_ASSIGN(actor, read_actor(call, body));
     WEIR_TRY(ports.engine.replay(no, actor));
-    WEIR_ASSIGN(line, letter_json(ports.reader, no));
+    WEIR_ASSIGN(line, letter_json(call.reader, no));
     return json_response(line + "\n");
 }
 

@@ -44,7 +44,7 @@ std::span<const Route> routes() {
         {"GET", "/v1/lineage", Role::Read, "start direction depth format", none, &Impl::lineage},
         {"GET", "/v1/audit", Role::Read, "since until after page limit", none, &Impl::list_audits},
 
-        {"GET", "/v1/streams", Role::Read, "", none, &Impl::list_streams},
+        {"GET", "/v1/streams", Role::Read, "page limit", none, &Impl::list_streams},
         {"POST", "/v1/streams/{}:accept-gap", Role::Whole, "", command, &Impl::accept_gap},
         {"GET", "/v1/dead-letters", Role::Read, "stream since until after page limit", none,
          &Impl::list_dead_letters},
