@@ -54,7 +54,7 @@ void check_runs(World& world, std::vector<std::string>& failures) {
 }
 
 void check_inputs(World& world, std::vector<std::string>& failures) {
-    std::set<std::int64_t> positions;
+    std::set<std::pair<ledger::StreamNo, Position>> positions;
     std::optional<std::int64_t> last;
     Instant time{};
     std::set<std::string> settled;
@@ -64,7 +64,8 @@ void check_inputs(World& world, std::vector<std::string>& failures) {
         last = input.seq.value;
         if (input.time < time) failures.push_back("time falls at seq " + std::to_string(input.seq.value));
         time = input.time;
-        if (input.kind == ledger::InputKind::Arrival && !positions.insert(input.position.value).second)
+        if (input.kind == ledger::InputKind::Arrival && 
+            !positions.insert({input.stream, input.position}).second)
             failures.push_back("position " + std::to_string(input.position.value) + " was taken twice");
         if (input.kind == ledger::InputKind::Settlement && !settled.insert(input.id).second)
             failures.push_back("a second settlement " + input.id);

@@ -9,10 +9,16 @@ namespace {
 /// Bytes that survive every crash of weir; a loss of power has no meaning here.
 class MemoryStorage final : public Storage {
   public:
+    explicit MemoryStorage(std::vector<std::string> streams) : streams_(std::move(streams)) {}
+
     Status open(const Clock& clock) override {
         if (!ledger_) {
             ledger_ = ledger::make_memory_ledger("sim", std::string(32, 's'));
-            bus_ = events::make_memory_bus(clock);
+            for (const auto& stream : streams_) {
+                events::MemoryBusOptions options;
+                options.stream = stream;
+                buses_.push_back(events::make_memory_bus(clock, options));
+            }
         }
         return {};
     }
@@ -20,17 +26,24 @@ class MemoryStorage final : public Storage {
     void power_loss(std::uint64_t) override {}
     ledger::Ledger& ledger() override { return *ledger_; }
     ledger::LedgerReader& reader() override { return ledger_->reader(); }
-    events::Bus& bus() override { return *bus_; }
+    events::Bus& bus() override { return *buses_.front(); }
+    std::vector<events::Bus*> buses() override {
+        std::vector<events::Bus*> all;
+        for (const auto& bus : buses_)
+            all.push_back(bus.get());
+        return all;
+    }
 
   private:
+    const std::vector<std::string> streams_;
     std::unique_ptr<ledger::MemoryLedger> ledger_;
-    std::unique_ptr<events::Bus> bus_;
+    std::vector<std::unique_ptr<events::Bus>> buses_;
 };
 
 } // namespace
 
-std::unique_ptr<Storage> memory_storage() {
-    return std::make_unique<MemoryStorage>();
+std::unique_ptr<Storage> memory_storage(const std::vector<std::string>& streams) {
+    return std::make_unique<MemoryStorage>(streams);
 }
 
 } // namespace weir::sim

@@ -167,6 +167,10 @@ Plan make_plan(std::uint64_t seed, const PlanOptions& options) {
         plan.publications.push_back({at, event(chance, i)});
     }
     plan.end = at + seconds(30);
+    // Of a chance of its own, for the same reason as retries below.
+    Chance which(seed * 97 + 3);
+    for (auto& publication : plan.publications)
+        if (options.buses > 1) publication.bus = which.below(options.buses);
     if (options.edits) add_edits(chance, plan, triggers, options.single_stream, seed * 40503 + 5);
     return plan;
 }

@@ -32,6 +32,7 @@ struct Edit {
 struct Publication {
     Instant at;
     events::Event event;
+    std::size_t bus = 0; ///< which one takes it
 };
 
 /// What happens to weir from outside: drawn from a seed, the same in every weather.
@@ -50,6 +51,8 @@ struct PlanOptions {
     /// Only triggers on events and schedules that launch independently of each other: their decisions depend
     /// on the one stream alone.
     bool single_stream = false;
+    /// Events come by so many buses, one stream each.
+    std::size_t buses = 1;
 };
 
 Plan make_plan(std::uint64_t seed, const PlanOptions& options);

@@ -72,7 +72,7 @@ void World::start_shell() {
     config.limits.places_per_trigger = 3;
     shell_.reset();
     ledger_ = std::make_unique<FaultyLedger>(storage_->ledger());
-    engine::ShellPorts ports{clock_, *ledger_, {&storage_->bus()}, {}, {}, {}, {}};
+    engine::ShellPorts ports{clock_, *ledger_, storage_->buses(), {}, {}, {}, {}};
     ports.backends["sim"] = {&launcher_, &launcher_};
     ports.post = [this](std::function<void()> task) { posts_.push_back(std::move(task)); };
     ports.commit_on = [this](const std::function<void()>& task) {
@@ -124,8 +124,9 @@ void World::pump() {
     }
 }
 
-void World::publish(const events::Event& event) {
-    const auto positions = storage_->bus().publish("", std::span(&event, 1));
+void World::publish(const Publication& publication) {
+    auto& bus = *storage_->buses().at(publication.bus);
+    const auto positions = bus.publish("", std::span(&publication.event, 1));
     expects(positions.ok(), positions.ok() ? "" : positions.error().message);
 }
 
@@ -220,7 +221,7 @@ void World::live() {
     }
     while (next_publication_ < plan_.publications.size() &&
            plan_.publications[next_publication_].at <= clock_.peek())
-        publish(plan_.publications[next_publication_++].event);
+        publish(plan_.publications[next_publication_++]);
     if (stopped_now() && shell_) {
         launcher_.weir_died();
         shell_.reset();

@@ -48,8 +48,11 @@ class Storage {
     virtual ledger::Ledger& ledger() = 0;
     virtual ledger::LedgerReader& reader() = 0;
     virtual events::Bus& bus() = 0;
+    /// All of them, bus() first.
+    virtual std::vector<events::Bus*> buses() { return {&bus()}; }
 };
-std::unique_ptr<Storage> memory_storage();
+/// `streams`: a bus each, of these names.
+std::unique_ptr<Storage> memory_storage(const std::vector<std::string>& streams = {"events"});
 std::unique_ptr<Storage> sqlite_storage();
 
 struct Report {
@@ -89,7 +92,7 @@ class World {
     void pump();
     void act(const Edit& edit);
     void apply(const std::vector<std::string>& documents, bool with_flows);
-    void publish(const events::Event& event);
+    void publish(const Publication& publication);
     [[nodiscard]] std::optional<Instant> next_instant();
     [[nodiscard]] bool stopped_now() const;
     static void crash_hook(const char* name);
