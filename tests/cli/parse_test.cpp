@@ -46,7 +46,7 @@ TEST_CASE("every command has help with examples") {
 
 TEST_CASE("what is not built yet is refused by name") {
     for (const auto* name :
-         {"serve", "simulate", "test", "fire", "backfill", "stream", "slots", "sources", "doctor"}) {
+         {"serve", "simulate", "test", "fire", "backfill", "slots", "sources", "doctor"}) {
         const auto outcome = invoke({name, "--with", "anything"});
         CHECK(outcome.code == 2);
         CHECK(outcome.err == "weir: `weir " + std::string(name) + "` is not built yet\n");

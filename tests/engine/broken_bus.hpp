@@ -55,12 +55,16 @@ class BrokenBus final : public events::Bus {
         one.interrupted = true;
     }
     /// A loss of power at the server: what came after `position` is forgotten, its numbers are given out again.
-    void roll_back(const std::string& stream, std::int64_t position) {
+    /// `then`: what gets them, before anybody looks.
+    void roll_back(const std::string& stream, std::int64_t position, const std::vector<events::Event>& then = {},
+                   Instant time = {}) {
         std::lock_guard lock(mutex_);
         auto& one = streams_.at(stream);
         std::erase_if(one.kept, [&](const auto& a) { return a.position.value > position; });
         one.head = position;
         one.interrupted = true;
+        for (const auto& event : then)
+            one.kept.push_back({Position(++one.head), time, event, nullptr, true});
     }
     void remove_stream(const std::string& stream) {
         std::lock_guard lock(mutex_);

@@ -40,7 +40,7 @@ TEST_CASE("what is not built yet says so by name") {
     CHECK(holds(Rig::problem(rig.post("/v1/simulate", "{}"), 501), "/v1/simulate is not built yet"));
     CHECK(rig.post("/v1/triggers/ads/retrain:fire", "{}").status == 501);
     CHECK(rig.post("/v1/triggers/ads/retrain:backfill", "{}").status == 501);
-    for (const auto* target : {"/v1/slots", "/v1/sources", "/v1/streams"})
+    for (const auto* target : {"/v1/slots", "/v1/sources"})
         CHECK(rig.get(target).status == 501);
     CHECK(rig.get("/v1/lineage?start=x&format=svg").status == 501);
 }
