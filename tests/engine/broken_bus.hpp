@@ -10,7 +10,8 @@
 
 namespace weir::engine::test {
 
-/// A remote bus in memory that loses what its test says: retention, recreated streams, numbers given out again, silence.
+/// A remote bus in memory that loses what its test says: retention, recreated streams, numbers given out
+/// again, silence.
 class BrokenBus final : public events::Bus {
   public:
     explicit BrokenBus(std::string name) : name_(std::move(name)) {}
@@ -54,10 +55,10 @@ class BrokenBus final : public events::Bus {
         one.incarnation = std::to_string(std::stoi(one.incarnation) + 1);
         one.interrupted = true;
     }
-    /// A loss of power at the server: what came after `position` is forgotten, its numbers are given out again.
-    /// `then`: what gets them, before anybody looks.
-    void roll_back(const std::string& stream, std::int64_t position, const std::vector<events::Event>& then = {},
-                   Instant time = {}) {
+    /// A loss of power at the server: what came after `position` is forgotten, its numbers are given out
+    /// again. `then`: what gets them, before anybody looks.
+    void roll_back(const std::string& stream, std::int64_t position,
+                   const std::vector<events::Event>& then = {}, Instant time = {}) {
         std::lock_guard lock(mutex_);
         auto& one = streams_.at(stream);
         std::erase_if(one.kept, [&](const auto& a) { return a.position.value > position; });
@@ -88,7 +89,8 @@ class BrokenBus final : public events::Bus {
 
     [[nodiscard]] events::BusState state() const override {
         std::lock_guard lock(mutex_);
-        return {name_, "broken", !silent_, silent_ ? "silent" : "", events::Durability::ProcessSafe, "a test", 0};
+        return {name_,    "broken", !silent_, silent_ ? "silent" : "", events::Durability::ProcessSafe,
+                "a test", 0};
     }
     [[nodiscard]] bool remote() const override { return true; }
     Result<std::vector<events::StreamInfo>> streams() override {
@@ -139,7 +141,8 @@ class BrokenBus final : public events::Bus {
                                    Instant time) override {
         events::Arrival arrival{position, time, {}, nullptr, true};
         if (message.body != "mended")
-            arrival.poison = std::make_shared<const events::Poison>(events::make_poison("still none", message));
+            arrival.poison =
+                std::make_shared<const events::Poison>(events::make_poison("still none", message));
         arrival.event.id = "from-letter";
         arrival.event.source = "/letter";
         arrival.event.type = "data.ready";

@@ -405,7 +405,9 @@ TEST_CASE("what is accepted goes out once the bus takes it, in order, also after
         REQUIRE(rig.until([&] { return outcome.has_value(); }));
         CHECK_FALSE(outcome->error);
     };
-    const auto went_out = [&](std::size_t n) { return rig.until([&] { return rig.bus.published().size() >= n; }); };
+    const auto went_out = [&](std::size_t n) {
+        return rig.until([&] { return rig.bus.published().size() >= n; });
+    };
     publish("1");
     REQUIRE(went_out(1));
     REQUIRE(rig.until([&] { return rig.shell->outgoing() == 0; }));
@@ -454,12 +456,13 @@ TEST_CASE("too many events on their way are refused") {
     std::optional<Error> refused;
     int accepted = 0;
     for (int i = 0; i < 5; ++i)
-        rig.shell->publish({events::encode_wire(event(std::to_string(i)))}, [&](const Shell::Outcome& outcome) {
-            if (outcome.error)
-                refused = outcome.error;
-            else
-                ++accepted;
-        });
+        rig.shell->publish({events::encode_wire(event(std::to_string(i)))},
+                           [&](const Shell::Outcome& outcome) {
+                               if (outcome.error)
+                                   refused = outcome.error;
+                               else
+                                   ++accepted;
+                           });
     REQUIRE(rig.until([&] { return accepted == 3; }));
     REQUIRE(refused);
     CHECK(refused->kind == ErrorKind::Unavailable);

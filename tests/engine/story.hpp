@@ -33,6 +33,8 @@ class Story {
     }
 
     ledger::LedgerReader& reader() { return ledger_->reader(); }
+    ledger::Ledger& ledger() { return *ledger_; }
+    [[nodiscard]] ledger::Epoch epoch() const { return epoch_; }
 
     ledger::TriggerNo trigger(const std::string& name, const std::string& document = "{}",
                               const std::string& team = "ads") {

@@ -78,7 +78,8 @@ TEST_CASE("streams are listed with what was lost, and a gap is accepted by name"
     CHECK(list[0]["gaps"][0]["kind"] == "retention");
     CHECK(list[1]["gaps"].empty());
 
-    const auto done = Rig::json(rig.post("/v1/streams/kafka%2Forders%2F0:accept-gap", R"({"reason":"known"})"));
+    const auto done =
+        Rig::json(rig.post("/v1/streams/kafka%2Forders%2F0:accept-gap", R"({"reason":"known"})"));
     CHECK(done["stream"] == "kafka/orders/0");
     CHECK(rig.engine.acts.back() == "accept-gap kafka/orders/0 by local:unknown: known");
     rig.engine.failure = conflict("the stream \"events\" has no gap: it is read");
@@ -102,10 +103,12 @@ TEST_CASE("dead letters are listed, shown whole and replayed") {
     const auto bytes = Rig::json(rig.get("/v1/dead-letters/" + number(0)));
     CHECK(bytes["message"]["body_base64"] == "/wE=");
 
-    CHECK(Rig::json(rig.post("/v1/dead-letters/" + number(0) + ":replay", R"({"reason":"mended"})"))["position"] == 4);
+    CHECK(Rig::json(rig.post("/v1/dead-letters/" + number(0) + ":replay",
+                             R"({"reason":"mended"})"))["position"] == 4);
     CHECK(holds(rig.engine.acts.back(), "replay " + number(0)));
     rig.engine.failure = invalid("the dead letter 1 is still no event: expected an event");
-    CHECK(holds(Rig::problem(rig.post("/v1/dead-letters/" + number(0) + ":replay", "{}"), 400), "still no event"));
+    CHECK(holds(Rig::problem(rig.post("/v1/dead-letters/" + number(0) + ":replay", "{}"), 400),
+                "still no event"));
     CHECK(Rig::problem(rig.get("/v1/dead-letters/999"), 404).size() > 5);
     CHECK(holds(Rig::problem(rig.get("/v1/dead-letters/x"), 400), "has a number"));
 }

@@ -64,7 +64,7 @@ void check_inputs(World& world, std::vector<std::string>& failures) {
         last = input.seq.value;
         if (input.time < time) failures.push_back("time falls at seq " + std::to_string(input.seq.value));
         time = input.time;
-        if (input.kind == ledger::InputKind::Arrival && 
+        if (input.kind == ledger::InputKind::Arrival &&
             !positions.insert({input.stream, input.position}).second)
             failures.push_back("position " + std::to_string(input.position.value) + " was taken twice");
         if (input.kind == ledger::InputKind::Settlement && !settled.insert(input.id).second)

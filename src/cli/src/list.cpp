@@ -265,7 +265,8 @@ Result<int> list(const Environment& environment, const ListOptions& options) {
         WEIR_ASSIGN(page, read_all(*client, options, options.filters, options.limit));
         printer.show(page.lines);
         if (!printer.shown_anything())
-            note("no " + (options.what == "dead-letters" ? std::string("dead letters") : options.what) + " match");
+            note("no " + (options.what == "dead-letters" ? std::string("dead letters") : options.what) +
+                 " match");
         if (!page.next.empty() && environment.stderr_is_terminal)
             note("there are more; --limit N shows them, --since narrows");
         return exit_done;

@@ -246,9 +246,10 @@ void Parser::add_runs() {
 }
 
 void Parser::add_streams() {
-    add_listing("streams", "list the streams that are read, how far, and what was lost", "  weir streams\n  weir streams --watch",
-                {}, false);
-    auto* stream = command("stream", "act on a stream", "  weir stream accept-gap kafka/orders/0 --reason 'known outage'");
+    add_listing("streams", "list the streams that are read, how far, and what was lost",
+                "  weir streams\n  weir streams --watch", {}, false);
+    auto* stream = command("stream", "act on a stream",
+                           "  weir stream accept-gap kafka/orders/0 --reason 'known outage'");
     stream->require_subcommand(1);
     const auto add = [&](CLI::App* parent, const std::string& verb, const std::string& argument,
                          const std::string& target, const std::string& what, const std::string& examples) {

@@ -75,7 +75,7 @@ class Parser {
     void add_listings();
     std::pair<CLI::App*, std::shared_ptr<ListOptions>> add_listing(
         const std::string& name, const std::string& what, const std::string& examples,
-                     const std::vector<std::pair<std::string, std::string>>& filters, bool timed);
+        const std::vector<std::pair<std::string, std::string>>& filters, bool timed);
     void add_explain();
     void add_triggers();
     void add_runs();

@@ -163,8 +163,7 @@ Status EngineService::publish(std::span<const events::Event> events) {
     }
     for (std::size_t i = 0; i < events.size(); ++i)
         if (const auto valid = events::check(events[i]); !valid.ok())
-            return events.size() == 1 ? valid.error()
-                                      : valid.error().in("event " + std::to_string(i + 1));
+            return events.size() == 1 ? valid.error() : valid.error().in("event " + std::to_string(i + 1));
     std::vector<std::string> wires;
     wires.reserve(events.size());
     for (const auto& event : events)

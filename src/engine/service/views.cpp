@@ -56,7 +56,8 @@ Status EngineService::replay(ledger::DeadLetterNo letter, const Actor& actor) {
     events::Bus* bus = nullptr;
     WEIR_TRY(read([this, &bus, &row] { bus = ports_.shell.bus_of(row.stream_name); }));
     if (bus == nullptr)
-        return not_found("the stream \"" + row.stream_name + "\" of " + name + " is not among this weir's any more");
+        return not_found("the stream \"" + row.stream_name + "\" of " + name +
+                         " is not among this weir's any more");
     Result<events::Arrival> arrival = [&]() -> Result<events::Arrival> {
         // Only its beginning was kept: the bus may still have it whole.
         if (row.cut || row.message.empty()) return bus->at(row.stream_name, row.position);
@@ -146,7 +147,8 @@ std::vector<MetricValue> EngineService::metrics() {
         gauge("triggers", "Live triggers.", static_cast<double>(shell.core().trigger_count()));
         gauge("held_events", "Events held by joins.", static_cast<double>(shell.core().held_count()));
         gauge("unsettled_runs", "Runs that have not ended.", static_cast<double>(shell.core().runs().size()));
-        gauge("outgoing_events", "Events that wait for the outside bus.", static_cast<double>(shell.outgoing()));
+        gauge("outgoing_events", "Events that wait for the outside bus.",
+              static_cast<double>(shell.outgoing()));
         for (const auto& stream : shell.streams()) {
             const std::map<std::string, std::string> labels{{"stream", stream.name}};
             values->push_back({"stream_position", "Read up to here.", false, labels,
@@ -157,9 +159,15 @@ std::vector<MetricValue> EngineService::metrics() {
                                stream.left_out ? 1.0 : 0.0});
         }
         for (const auto& bus : shell.bus_states()) {
-            values->push_back({"bus_connected", "1 while the bus answers.", false, {{"bus", bus.name}},
+            values->push_back({"bus_connected",
+                               "1 while the bus answers.",
+                               false,
+                               {{"bus", bus.name}},
                                bus.connected ? 1.0 : 0.0});
-            values->push_back({"bus_reconnects_total", "Connections made again.", true, {{"bus", bus.name}},
+            values->push_back({"bus_reconnects_total",
+                               "Connections made again.",
+                               true,
+                               {{"bus", bus.name}},
                                static_cast<double>(bus.reconnects)});
         }
         gauge("ledger_stalled", "1 while the ledger cannot write.", shell.stalled().empty() ? 0 : 1);

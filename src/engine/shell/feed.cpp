@@ -121,12 +121,12 @@ void Feed::wait(bool progressed) {
     if (progressed) return;
     auto until = next_look_;
     for (const auto& [name, track] : tracks_)
-        if (!track->stopped && track->retry_at > clock_.steady_now()) until = std::min(until, track->retry_at);
+        if (!track->stopped && track->retry_at > clock_.steady_now())
+            until = std::min(until, track->retry_at);
     const auto left = until - clock_.steady_now();
     if (left <= Duration::zero()) return;
-    changed_.wait_for(lock, left, [&] {
-        return stop_ || appended_ || !tasks_.empty() || (asked_ && !in_trouble_);
-    });
+    changed_.wait_for(lock, left,
+                      [&] { return stop_ || appended_ || !tasks_.empty() || (asked_ && !in_trouble_); });
 }
 
 bool Feed::look_if_due() {

@@ -17,8 +17,8 @@
 
 namespace weir::engine {
 
-/// Which stream is read, and from where. A stream that is followed anew has another generation: what was on its way of
-/// the old one is then dropped by who receives it.
+/// Which stream is read, and from where. A stream that is followed anew has another generation: what was on
+/// its way of the old one is then dropped by who receives it.
 struct Following {
     std::string stream;
     ReadPlace place;
@@ -40,18 +40,17 @@ struct FeedSink {
 struct FeedLimits {
     std::size_t events_max = 1000; ///< a read
     std::size_t bytes_max = 8 * 1024 * 1024;
-    std::size_t waiting_max = 4000;                  ///< arrivals handed on and not taken yet, per stream; then it pauses
-    Duration look_every = std::chrono::seconds(1);   ///< streams are looked at, also when nobody asks
+    std::size_t waiting_max = 4000; ///< arrivals handed on and not taken yet, per stream; then it pauses
+    Duration look_every = std::chrono::seconds(1);         ///< streams are looked at, also when nobody asks
     Duration retry_every = std::chrono::milliseconds(250); ///< after an error
     int unreadable_max = 3; ///< reads that fail although nothing seems lost, before it is called a gap
 };
 
-/// Reads the streams of one remote bus on a thread of its own, and looks at them, so that the loop never waits for a
-/// network. Before it reads a stream, and again after every interruption, it checks that the stream is still the one
-/// that was read so far (find_gap()).
-/// Owner:  the shell; the sink is not called once stop() has returned.
-/// Thread: every method from any thread.
-/// Errors: to the sink. Time: arrival times never fall within what it hands on. Limits: FeedLimits.
+/// Reads the streams of one remote bus on a thread of its own, and looks at them, so that the loop never
+/// waits for a network. Before it reads a stream, and again after every interruption, it checks that the
+/// stream is still the one that was read so far (find_gap()). Owner:  the shell; the sink is not called once
+/// stop() has returned. Thread: every method from any thread. Errors: to the sink. Time: arrival times never
+/// fall within what it hands on. Limits: FeedLimits.
 class Feed {
   public:
     Feed(events::Bus& bus, const Clock& clock, FeedSink sink, FeedLimits limits = {});

@@ -21,9 +21,9 @@ std::string name_of(const events::Arrival& arrival) {
 
 StreamGap recreated(const events::StreamInfo& now, const ReadPlace& read) {
     return {"recreated", Position(read.position.value + 1), read.position,
-            "the stream was deleted and made anew (it is " + now.incarnation + ", it was " + read.incarnation +
-                "): what the old one had after " + number(read.position) + " is lost, how much is unknown; " +
-                what_is_there(now)};
+            "the stream was deleted and made anew (it is " + now.incarnation + ", it was " +
+                read.incarnation + "): what the old one had after " + number(read.position) +
+                " is lost, how much is unknown; " + what_is_there(now)};
 }
 
 StreamGap retention(const events::StreamInfo& now, const ReadPlace& read) {
@@ -36,24 +36,28 @@ StreamGap retention(const events::StreamInfo& now, const ReadPlace& read) {
 StreamGap truncated(const events::StreamInfo& now, const ReadPlace& read) {
     return {"truncated", Position(now.head.value + 1), read.position,
             "the stream ends at " + number(now.head) + ", but it was read up to " + number(read.position) +
-                ": the server lost what it had acknowledged. What was read is in the ledger; what came after it, if "
+                ": the server lost what it had acknowledged. What was read is in the ledger; what came after "
+                "it, if "
                 "anything, is lost"};
 }
 
 StreamGap rewritten(const ReadPlace& read, const events::Arrival& found) {
     return {"rewritten", read.event, read.position,
             "at position " + number(read.event) + " there is now " + name_of(found) +
-                ", which is not what was read there: the server lost events and gave their numbers out again, or the "
+                ", which is not what was read there: the server lost events and gave their numbers out "
+                "again, or the "
                 "stream was made anew"};
 }
 
 } // namespace
 
-Result<std::optional<StreamGap>> find_gap(events::Bus& bus, const events::StreamInfo& now, const ReadPlace& read) {
+Result<std::optional<StreamGap>> find_gap(events::Bus& bus, const events::StreamInfo& now,
+                                          const ReadPlace& read) {
     if (now.incarnation != read.incarnation) return std::optional(recreated(now, read));
     if (read.position > now.head && read.position.value + 1 != now.first.value)
         return std::optional(truncated(now, read));
-    if (read.event.value > 0 && read.digest != Digest{} && read.event >= now.first && read.event <= now.head) {
+    if (read.event.value > 0 && read.digest != Digest{} && read.event >= now.first &&
+        read.event <= now.head) {
         auto found = bus.at(now.name, read.event);
         // Single events may be removed for good reasons: then nothing can be said.
         if (!found.ok() && found.error().kind != ErrorKind::NotFound) return found.error();

@@ -17,7 +17,8 @@ void Shell::read(Stream& stream) {
         if (!stream.unreachable_since) {
             stream.unreachable_since = ports_.clock.steady_now();
             stream.unreachable_why = reading.error().message;
-            log::warn("a stream cannot be read", {{"stream", stream.name}, {"error", stream.unreachable_why}});
+            log::warn("a stream cannot be read",
+                      {{"stream", stream.name}, {"error", stream.unreachable_why}});
         }
         return;
     }
@@ -90,8 +91,9 @@ std::optional<Shell::Choice> Shell::choose() {
     }
 }
 
-/// While a stream does not answer, the order of arrivals waits for it, but nobody's command does: it takes the log's
-/// own time, so that what comes late still finds its windows. Nor does what a backend says of a run that goes on.
+/// While a stream does not answer, the order of arrivals waits for it, but nobody's command does: it takes
+/// the log's own time, so that what comes late still finds its windows. Nor does what a backend says of a run
+/// that goes on.
 std::optional<Shell::Choice> Shell::overdue() {
     const auto patient_until = ports_.clock.steady_now() - config_.act_patience;
     if (!changes_.empty() && changes_.front().since <= patient_until)

@@ -120,7 +120,8 @@ void Shell::replay(const ledger::DeadLetterRow& letter, events::Arrival arrival,
                    const std::string& reason, Done done) {
     const auto* stream = find_stream(letter.stream_name);
     if (stream == nullptr)
-        return done({not_found("the stream \"" + letter.stream_name + "\" is not among this weir's any more"), {}});
+        return done(
+            {not_found("the stream \"" + letter.stream_name + "\" is not among this weir's any more"), {}});
     if (!arrival.data_checked)
         if (const auto read = events::read_data(arrival.event, config_.events); !read.ok())
             return done({read.error(), {}});
@@ -160,8 +161,14 @@ void Shell::take_letter(Pending pending, Instant time) {
     take(time, std::move(arrival), std::move(pending.done));
     const auto now = ports_.clock.now();
     batch_.dead_letters_replayed.push_back({*pending.letter, now, seq});
-    batch_.audits.push_back({seq, 0, pending.principal, "replay",
-                             "dead letter " + std::to_string(pending.letter->value), pending.reason, now, {}});
+    batch_.audits.push_back({seq,
+                             0,
+                             pending.principal,
+                             "replay",
+                             "dead letter " + std::to_string(pending.letter->value),
+                             pending.reason,
+                             now,
+                             {}});
 }
 
 } // namespace weir::engine

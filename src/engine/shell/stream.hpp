@@ -21,9 +21,9 @@ struct Shell::Stream {
     events::Bus* bus = nullptr;
     Feed* feed = nullptr; ///< reads a remote bus; nullptr: it is read on the loop
     std::uint64_t generation = 0;
-    Position read;            ///< read into the buffer up to here
-    ReadPlace known;          ///< as the ledger has it, or will with the batch under way
-    Instant newest{};         ///< arrival time of the newest one read: times never fall
+    Position read;    ///< read into the buffer up to here
+    ReadPlace known;  ///< as the ledger has it, or will with the batch under way
+    Instant newest{}; ///< arrival time of the newest one read: times never fall
     std::deque<events::Arrival> buffer;
     Instant empty_at{}; ///< asked at this instant, it had nothing unread
     /// A look found more than was read; once it is read, the stream was empty at `asked`.
@@ -58,7 +58,8 @@ struct Shell::Choice {
     enum class What { Arrival, Timer, Fact, Change } what = What::Arrival;
     Instant time;
     Stream* stream = nullptr;
-    bool overdue = false; ///< taken although some stream does not answer: it takes the log's time, not its own
+    bool overdue =
+        false; ///< taken although some stream does not answer: it takes the log's time, not its own
 };
 
 } // namespace weir::engine

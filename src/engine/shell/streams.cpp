@@ -148,7 +148,8 @@ void Shell::looked(BusHandle& handle, Instant asked, const std::vector<events::S
             found(handle, info, grown ? Position(info.first.value - 1) : info.start);
             continue;
         }
-        if (stream->absent || stream->unreachable_since) log::info("a stream is read (again)", {{"stream", info.name}});
+        if (stream->absent || stream->unreachable_since)
+            log::info("a stream is read (again)", {{"stream", info.name}});
         stream->absent = false;
         stream->unreachable_since.reset();
         if (!stream->live()) continue;
@@ -166,8 +167,10 @@ void Shell::looked(BusHandle& handle, Instant asked, const std::vector<events::S
         stream->absent = true;
         stream->followed = false;
         handle.feed->forget(stream->name);
-        log::warn("a stream that was read is not on its bus, or not configured any more; decisions go on without it",
-                  {{"stream", stream->name}});
+        log::warn(
+            "a stream that was read is not on its bus, or not configured any more; decisions go on without "
+            "it",
+            {{"stream", stream->name}});
     }
 }
 
@@ -262,13 +265,15 @@ void Shell::check_place(Stream& stream, const Error& why) {
     stop_stream(stream, {"unreadable", next, stream.read, why.message});
 }
 
-void Shell::accept_gap(const std::string& name, const std::string& principal, const std::string& reason, Done done) {
+void Shell::accept_gap(const std::string& name, const std::string& principal, const std::string& reason,
+                       Done done) {
     auto* stream = find_stream(name);
     if (stream == nullptr) return done({not_found("there is no stream \"" + name + "\""), {}});
     if (!stream->gap) return done({conflict("the stream \"" + name + "\" has no gap: it is read"), {}});
     auto place = stream->known;
     place.position = stream->read;
-    AcceptGapInput input{stream->gap->no, name, stream->gap->kind, stream->gap->detail, {}, {}, principal, reason};
+    AcceptGapInput input{stream->gap->no, name,  stream->gap->kind, stream->gap->detail, {}, {},
+                         principal,       reason};
     const auto resolve = [place, input](events::Bus& bus) -> Result<AcceptGapInput> {
         WEIR_ASSIGN(info, bus.look(input.stream));
         auto resolved = input;

@@ -102,8 +102,10 @@ class Bus {
     /// ended; any other `after` begins anew there.
     virtual Result<Reading> read(std::string_view stream, Position after, std::size_t events_max,
                                  std::size_t bytes_max) = 0;
-    /// Reads a message again as if it had just come from `stream` (a dead letter after a change of configuration).
-    virtual Result<Arrival> decode(std::string_view stream, const Message& message, Position position, Instant time);
+    /// Reads a message again as if it had just come from `stream` (a dead letter after a change of
+    /// configuration).
+    virtual Result<Arrival> decode(std::string_view stream, const Message& message, Position position,
+                                   Instant time);
     /// What stands at exactly `position`, data unchecked; `not_found`: nothing does (any more).
     virtual Result<Arrival> at(std::string_view stream, Position position) = 0;
     /// The newest position that came at or before `time`; the one before `first` if none did.

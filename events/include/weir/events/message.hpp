@@ -35,11 +35,12 @@ inline constexpr std::size_t dead_letter_bytes_max = 1024 * 1024;
 /// Cuts what is too long to be kept.
 Poison make_poison(std::string reason, Message message);
 
-/// An event whose data does not read, as a message again: structured, the data as bytes. Every binding reads it.
+/// An event whose data does not read, as a message again: structured, the data as bytes. Every binding reads
+/// it.
 Message raw_message(const Event& event);
 
-/// A message for people and scripts: {"subject", "headers": [[name, value]...], "key", "body"}. What is no UTF-8 stands
-/// under NAME_base64 instead.
+/// A message for people and scripts: {"subject", "headers": [[name, value]...], "key", "body"}. What is no
+/// UTF-8 stands under NAME_base64 instead.
 std::string message_json(const Message& message);
 
 /// A message as one byte string, for the ledger; and back (`corrupt` if it is not one). Thread-safe.

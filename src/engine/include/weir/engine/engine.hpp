@@ -82,13 +82,13 @@ struct JoinWaiting {
 struct StreamReport {
     std::string name;
     std::string bus;
-    std::string kind;        ///< of the bus: "embedded", "nats", "kafka"
-    std::string durability;  ///< "process-safe", "power-safe"
+    std::string kind;       ///< of the bus: "embedded", "nats", "kafka"
+    std::string durability; ///< "process-safe", "power-safe"
     std::string durability_note;
     std::string incarnation;
-    Position position;       ///< read up to here
-    std::string state;       ///< "read", "stopped", "unreachable", "left out", "absent"
-    std::string detail;      ///< why
+    Position position;  ///< read up to here
+    std::string state;  ///< "read", "stopped", "unreachable", "left out", "absent"
+    std::string detail; ///< why
 };
 
 /// The engine as seen by the server: everything that changes something, and what only memory knows.
@@ -116,16 +116,16 @@ class Engine {
     /// Opens a new attempt of a failed run: finished tasks are kept.
     virtual Status retry_run(const RunId& run, const Actor& actor) = 0;
 
-    /// Accepted for good when it returns: durable on the embedded bus, or in the ledger's inbox, from which they go out
-    /// to the outside bus. All or none.
+    /// Accepted for good when it returns: durable on the embedded bus, or in the ledger's inbox, from which
+    /// they go out to the outside bus. All or none.
     virtual Status publish(std::span<const events::Event> events) = 0;
 
     /// Every stream that is read or was, as the engine has it now.
     [[nodiscard]] virtual Result<std::vector<StreamReport>> streams() = 0;
     /// Reads a stream on that stopped at a gap. `conflict`: it has none.
     virtual Status accept_gap(const std::string& stream, const Actor& actor) = 0;
-    /// Reads a dead letter again and takes it as an arrival. Returns the input it became; `invalid`: it is still no
-    /// event, and why; `conflict`: it was replayed already, or no trigger's pattern is met.
+    /// Reads a dead letter again and takes it as an arrival. Returns the input it became; `invalid`: it is
+    /// still no event, and why; `conflict`: it was replayed already, or no trigger's pattern is met.
     virtual Status replay(ledger::DeadLetterNo letter, const Actor& actor) = 0;
 
     [[nodiscard]] virtual std::vector<JoinWaiting> waiting(const std::string& team,

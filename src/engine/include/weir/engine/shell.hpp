@@ -32,11 +32,12 @@ struct ShellConfig {
     Duration retry_min = std::chrono::milliseconds(100);  ///< back-off of commits and looks, doubling
     Duration retry_max = std::chrono::seconds(10);
     Duration source_grace = std::chrono::minutes(5); ///< an unreachable stream is left out after it
-    /// A person's act, and what a backend says of a run that goes on, wait this long for a stream that does not answer.
+    /// A person's act, and what a backend says of a run that goes on, wait this long for a stream that does
+    /// not answer.
     Duration act_patience = std::chrono::seconds(1);
-    std::size_t outgoing_max = 100'000;                ///< events on their way to the outside bus
+    std::size_t outgoing_max = 100'000;                 ///< events on their way to the outside bus
     std::size_t outgoing_bytes_max = 512 * 1024 * 1024; ///< the same, by size
-    events::EventLimits events;                        ///< of an event whose data comes unread
+    events::EventLimits events;                         ///< of an event whose data comes unread
     CoreLimits limits;
 };
 
@@ -59,8 +60,8 @@ struct ShellPorts {
     std::function<void(std::function<void()>)> commit_on;
     /// Unique ids for new triggers.
     std::function<TriggerUid()> mint_uid;
-    /// The remote bus that takes what clients publish and what weir tells of runs, by way of the ledger. nullptr:
-    /// nothing goes out.
+    /// The remote bus that takes what clients publish and what weir tells of runs, by way of the ledger.
+    /// nullptr: nothing goes out.
     events::Bus* outside = nullptr;
 };
 
@@ -101,7 +102,8 @@ class Shell {
     /// A report of a backend; any order, repeats are harmless.
     void report(flows::RunReport report);
 
-    /// Accepts events for the outside bus: `done` once they are durable here. `unavailable` if too many wait already.
+    /// Accepts events for the outside bus: `done` once they are durable here. `unavailable` if too many wait
+    /// already.
     void publish(std::vector<std::string> wires, Done done);
     /// Reads a stopped stream on, past what was lost. `done` as submit().
     void accept_gap(const std::string& stream, const std::string& principal, const std::string& reason,
@@ -245,7 +247,7 @@ class Shell {
     std::vector<std::pair<Done, Outcome>> done_;
     std::unordered_map<std::string, ledger::Seen> batch_seen_;
     triggers::Matcher::Match match_; ///< kept for its memory
-    std::size_t taken_ = 0; ///< inputs and counted arrivals in the batch
+    std::size_t taken_ = 0;          ///< inputs and counted arrivals in the batch
     bool committing_ = false;
     bool awaiting_ = false; ///< some stream was asked, and what is next depends on its answer
     Duration commit_backoff_{};
