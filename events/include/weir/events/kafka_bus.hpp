@@ -48,12 +48,17 @@ struct KafkaBusOptions {
 };
 
 /// A bus on Apache Kafka (brokers 3.9 and newer). A stream is a partition, "NAME/TOPIC/PARTITION"; its family
-/// is "NAME/TOPIC". A position is offset + 1, the number that Kafka calls a committed offset. publish("") and
-/// publish("NAME/TOPIC") choose the partition by the record's key; publish("NAME/TOPIC/PARTITION") goes
-/// there.
-/// Reads ahead at most 100,000 messages or 64 MiB, all partitions together.
-/// Opening does not wait for the broker unless `options` are wrong (`invalid`); streams() is `unavailable`
-/// until it is reached, and it is tried for ever.
-Result<std::unique_ptr<Bus>> open_kafka_bus(KafkaBusOptions options);
+/// is "NAME/TOPIC". A position is offset + 1, the number that Kafka calls a committed offset; positions are
+/// not contiguous (transactions' marks, compaction). An incarnation is the cluster's id and the topic's name:
+/// a topic that was deleted and made anew has the same one, and is found out by what stands at a position.
+/// publish("") and publish("NAME/TOPIC") choose the partition by the record's key;
+/// publish("NAME/TOPIC/PARTITION") goes there. A producer that had a fatal error is made anew, and what it
+/// did not acknowledge is sent again: the same event may then stand twice in a stream. Arrival times:
+/// LogAppendTime, else the lesser of CreateTime and `clock`, which has to outlive the bus. Reads ahead at
+/// most 100,000 messages or 64 MiB, all partitions together, and what the brokers answer at once. Opening
+/// does not wait for the broker unless `options` are wrong (`invalid`); streams() is `unavailable` until it
+/// is reached, and it is tried for ever. close() waits for calls on their way, `timeout` at most, and for a
+/// name server.
+Result<std::unique_ptr<Bus>> open_kafka_bus(const Clock& clock, KafkaBusOptions options);
 
 } // namespace weir::events

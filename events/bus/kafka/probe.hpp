@@ -1,0 +1,71 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "handle.hpp"
+
+namespace weir::events::kafka {
+
+/// One partition by name.
+struct Place {
+    std::string topic;
+    std::int32_t partition = 0;
+    auto operator<=>(const Place&) const = default;
+};
+
+/// Of one partition, in offsets.
+struct Ends {
+    std::int64_t low = 0;  ///< the oldest record still there
+    std::int64_t high = 0; ///< behind the newest one that a reader of committed records reaches
+};
+
+struct TopicFacts {
+    int partitions = 0;
+    int replication = 0; ///< the least of its partitions
+};
+
+/// Asks the brokers: short questions, each bounded by its timeout. Thread-safe.
+class Probe {
+  public:
+    static Result<std::unique_ptr<Probe>> make(const KafkaBusOptions& options);
+
+    [[nodiscard]] const std::shared_ptr<Signals>& signals() const { return signals_; }
+
+    /// Those of `topics` that exist.
+    Result<std::map<std::string, TopicFacts>> topics(const std::vector<std::string>& topics,
+                                                     Duration timeout);
+    Result<std::string> cluster_id(Duration timeout);
+    /// In the order of `places`, in as many requests as there are brokers, twice.
+    Result<std::vector<Ends>> ends(const std::vector<Place>& places, Duration timeout);
+    Result<Ends> ends(const Place& place, Duration timeout);
+    /// The first offset whose record came at `time_ms` or later; `high` if none did.
+    Result<std::int64_t> offset_from(const Place& place, std::int64_t time_ms, Duration timeout);
+    /// The record at exactly `offset`; `not_found` if there is none (any more).
+    Result<Record> record_at(const Place& place, std::int64_t offset, Duration timeout);
+    /// Settings of a topic, by name.
+    Result<std::map<std::string, std::string>> settings(const std::string& topic, Duration timeout);
+    /// Makes a topic; one that is there already is left as it is.
+    Status create(const KafkaTopicOptions& topic, std::map<std::string, std::string> settings,
+                  Duration timeout);
+    /// Commits offsets for lag tools, without waiting for an answer.
+    void commit(const std::map<Place, std::int64_t>& offsets);
+    /// Serves what the handle has to tell.
+    void poll();
+
+  private:
+    Probe(std::shared_ptr<Signals> signals, Handle handle);
+    Result<std::vector<std::int64_t>> list_offsets(const std::vector<Place>& places, std::int64_t which,
+                                                   Duration timeout);
+
+    const std::shared_ptr<Signals> signals_;
+    const Handle handle_;
+    std::mutex fetching_; ///< one record_at() at a time
+    std::mutex topics_mutex_;
+    std::map<std::string, Topic> topics_;
+};
+
+} // namespace weir::events::kafka
