@@ -63,6 +63,17 @@ Batch next_batch(Chance& chance, const Model& model, Model& after, std::uint64_t
         if (after.held) batch.held_left.push_back(leave(1, 0, *after.held, seq_no, "superseded"));
         after.held = seq_no;
     }
+    // One event goes out with each batch, and the one of the batch before has gone; one dead letter; every
+    // second batch finds a gap, which the next accepts.
+    const auto no = static_cast<std::int64_t>(model.ends.size()) + 1;
+    batch.outgoing = {outgoing(no)};
+    if (no > 1) batch.outgoing_done = {OutgoingNo(no - 1)};
+    batch.dead_letters = {dead_letter(no)};
+    if (no % 2 == 1)
+        batch.gaps = {gap(no)};
+    else
+        batch.gaps_accepted = {{GapNo(no - 1), batch.inputs.back().seq}};
+    batch.streams = {{StreamNo(1), "i" + std::to_string(no)}};
     after.next += n;
     after.ends.push_back(after.next);
     batch.positions = {{StreamNo(1), batch.inputs.back().position, batch.inputs.back().time,
@@ -84,7 +95,18 @@ Model check_after_loss(const FaultDisk& disk, const Model& acknowledged, const M
     CHECK(snapshot.next_decision.value == model.decisions + 1);
     CHECK(snapshot.runs.size() == static_cast<std::size_t>(model.decisions));
     CHECK(snapshot.held.size() == (model.held ? 1u : 0u));
-    if (model.next > 1) CHECK(snapshot.streams.at(0).position == Position(1000 + model.next - 1));
+    const auto batches = static_cast<std::int64_t>(model.ends.size());
+    REQUIRE(snapshot.outgoing.size() == (batches > 0 ? 1u : 0u));
+    if (batches > 0) CHECK(differ(snapshot.outgoing[0], outgoing(batches)) == "");
+    CHECK(snapshot.gaps.size() == (batches % 2 == 1 ? 1u : 0u));
+    CHECK(snapshot.next_outgoing.value == batches + 1);
+    CHECK(snapshot.next_dead_letter.value == batches + 1);
+    if (model.next > 1) {
+        CHECK(snapshot.streams.at(0).position == Position(1000 + model.next - 1));
+        CHECK(snapshot.streams.at(0).incarnation == "i" + std::to_string(batches));
+        CHECK((*opened)->reader().dead_letter(DeadLetterNo(batches)).value().message ==
+              dead_letter(batches).message);
+    }
     for (std::int64_t n = 1; n < model.next; n += 1 + model.next / 7)
         CHECK((*opened)->find_seen("/s", std::to_string(n), at(n)).value()->seq == seq(n));
     opened->reset();

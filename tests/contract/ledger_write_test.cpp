@@ -181,72 +181,77 @@ TEST_CASE(
     }
 }
 
+namespace {
+
+struct Broken {
+    const char* what;
+    void (*spoil)(Batch&);
+    ErrorKind kind;
+};
+const Broken broken_batches[] = {
+    {"a gap in seq", [](Batch& b) { b.inputs[2].seq = seq(4); }, ErrorKind::Internal},
+    {"not the next seq", [](Batch& b) { b.inputs.erase(b.inputs.begin()); }, ErrorKind::Internal},
+    {"a wrong next_seq", [](Batch& b) { b.next_seq = seq(9); }, ErrorKind::Internal},
+    {"time that falls", [](Batch& b) { b.inputs[3].time = at(2); }, ErrorKind::Internal},
+    {"log_time that falls", [](Batch& b) { b.log_time = at(5); }, ErrorKind::Internal},
+    {"decisions out of order", [](Batch& b) { std::swap(b.decisions[0], b.decisions[1]); },
+     ErrorKind::Internal},
+    {"runs out of order", [](Batch& b) { std::swap(b.runs[0], b.runs[1]); }, ErrorKind::Internal},
+    {"leaving what is not held", [](Batch& b) { b.held_left.push_back(leave(2, 1, 2, 5)); },
+     ErrorKind::Internal},
+    {"leaving twice", [](Batch& b) { b.held_left.push_back(b.held_left[0]); }, ErrorKind::Internal},
+    {"held twice", [](Batch& b) { b.held_entered.push_back(b.held_entered[2]); }, ErrorKind::Internal},
+    {"a second open timer of a name", [](Batch& b) { b.timers_set.push_back(timer(2, "slot", 300, 6)); },
+     ErrorKind::Internal},
+    {"the end of no timer", [](Batch& b) { b.timers_ended.push_back(timer_end(timer(2, "no", 1, 1), 6)); },
+     ErrorKind::Internal},
+    {"an update of no run", [](Batch& b) { b.run_updates.push_back(update(9, 6, RunState::Sent)); },
+     ErrorKind::Internal},
+    {"an attempt opened twice", [](Batch& b) { b.attempts_opened.push_back(opened(2, 1, 6)); },
+     ErrorKind::Internal},
+    {"an attempt settled twice", [](Batch& b) { b.attempts_settled.push_back(settled(1, 1, 2, 6)); },
+     ErrorKind::Internal},
+    {"a state of no trigger",
+     [](Batch& b) {
+         b.trigger_states.push_back({TriggerNo(7), TriggerState::Paused, "", seq(6)});
+     },
+     ErrorKind::Internal},
+    {"what goes out, out of order", [](Batch& b) { std::swap(b.outgoing[0], b.outgoing[1]); },
+     ErrorKind::Internal},
+    {"the end of what does not wait", [](Batch& b) { b.outgoing_done.push_back(OutgoingNo(2)); },
+     ErrorKind::Internal},
+    {"a gap's number twice", [](Batch& b) { b.gaps[1].no = GapNo(1); }, ErrorKind::Internal},
+    {"a gap accepted twice",
+     [](Batch& b) {
+         b.gaps_accepted.push_back({GapNo(1), seq(6)});
+     },
+     ErrorKind::Internal},
+    {"an incarnation of no stream",
+     [](Batch& b) {
+         b.streams.push_back({StreamNo(9), "i"});
+     },
+     ErrorKind::Internal},
+    {"a dead letter's number twice", [](Batch& b) { b.dead_letters[1].no = DeadLetterNo(1); },
+     ErrorKind::Internal},
+    {"an act without a reason", [](Batch& b) { b.audits[0].reason.clear(); }, ErrorKind::Internal},
+    {"too many inputs",
+     [](Batch& b) {
+         while (b.inputs.size() <= 10'000)
+             b.inputs.push_back(fact(static_cast<std::int64_t>(b.inputs.size()) + 1));
+         b.next_seq = Seq(b.inputs.back().seq.value + 1);
+         b.log_time = b.inputs.back().time;
+     },
+     ErrorKind::Exhausted},
+};
+
+} // namespace
+
 TEST_CASE("a batch that breaks an invariant is refused whole") {
-    struct Broken {
-        const char* what;
-        void (*spoil)(Batch&);
-        ErrorKind kind;
-    };
-    const Broken all[] = {
-        {"a gap in seq", [](Batch& b) { b.inputs[2].seq = seq(4); }, ErrorKind::Internal},
-        {"not the next seq", [](Batch& b) { b.inputs.erase(b.inputs.begin()); }, ErrorKind::Internal},
-        {"a wrong next_seq", [](Batch& b) { b.next_seq = seq(9); }, ErrorKind::Internal},
-        {"time that falls", [](Batch& b) { b.inputs[3].time = at(2); }, ErrorKind::Internal},
-        {"log_time that falls", [](Batch& b) { b.log_time = at(5); }, ErrorKind::Internal},
-        {"decisions out of order", [](Batch& b) { std::swap(b.decisions[0], b.decisions[1]); },
-         ErrorKind::Internal},
-        {"runs out of order", [](Batch& b) { std::swap(b.runs[0], b.runs[1]); }, ErrorKind::Internal},
-        {"leaving what is not held", [](Batch& b) { b.held_left.push_back(leave(2, 1, 2, 5)); },
-         ErrorKind::Internal},
-        {"leaving twice", [](Batch& b) { b.held_left.push_back(b.held_left[0]); }, ErrorKind::Internal},
-        {"held twice", [](Batch& b) { b.held_entered.push_back(b.held_entered[2]); }, ErrorKind::Internal},
-        {"a second open timer of a name", [](Batch& b) { b.timers_set.push_back(timer(2, "slot", 300, 6)); },
-         ErrorKind::Internal},
-        {"the end of no timer",
-         [](Batch& b) { b.timers_ended.push_back(timer_end(timer(2, "no", 1, 1), 6)); }, ErrorKind::Internal},
-        {"an update of no run", [](Batch& b) { b.run_updates.push_back(update(9, 6, RunState::Sent)); },
-         ErrorKind::Internal},
-        {"an attempt opened twice", [](Batch& b) { b.attempts_opened.push_back(opened(2, 1, 6)); },
-         ErrorKind::Internal},
-        {"an attempt settled twice", [](Batch& b) { b.attempts_settled.push_back(settled(1, 1, 2, 6)); },
-         ErrorKind::Internal},
-        {"a state of no trigger",
-         [](Batch& b) {
-             b.trigger_states.push_back({TriggerNo(7), TriggerState::Paused, "", seq(6)});
-         },
-         ErrorKind::Internal},
-        {"what goes out, out of order", [](Batch& b) { std::swap(b.outgoing[0], b.outgoing[1]); },
-         ErrorKind::Internal},
-        {"the end of what does not wait", [](Batch& b) { b.outgoing_done.push_back(OutgoingNo(2)); },
-         ErrorKind::Internal},
-        {"a gap's number twice", [](Batch& b) { b.gaps[1].no = GapNo(1); }, ErrorKind::Internal},
-        {"a gap accepted twice",
-         [](Batch& b) {
-             b.gaps_accepted.push_back({GapNo(1), seq(6)});
-         },
-         ErrorKind::Internal},
-        {"an incarnation of no stream",
-         [](Batch& b) {
-             b.streams.push_back({StreamNo(9), "i"});
-         },
-         ErrorKind::Internal},
-        {"a dead letter's number twice", [](Batch& b) { b.dead_letters[1].no = DeadLetterNo(1); },
-         ErrorKind::Internal},
-        {"an act without a reason", [](Batch& b) { b.audits[0].reason.clear(); }, ErrorKind::Internal},
-        {"too many inputs",
-         [](Batch& b) {
-             while (b.inputs.size() <= 10'000)
-                 b.inputs.push_back(fact(static_cast<std::int64_t>(b.inputs.size()) + 1));
-             b.next_seq = Seq(b.inputs.back().seq.value + 1);
-             b.log_time = b.inputs.back().time;
-         },
-         ErrorKind::Exhausted},
-    };
     for (const auto& kind : kinds()) {
         const auto harness = kind.make();
         const Ready ready(*harness);
         const auto before = harness->ledger().snapshot().value();
-        for (const auto& broken : all) {
+        for (const auto& broken : broken_batches) {
             INFO(kind.name << ": " << broken.what);
             auto batch = rich_batch();
             broken.spoil(batch);

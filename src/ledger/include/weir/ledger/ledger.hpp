@@ -89,8 +89,9 @@ class Ledger {
     /// The earliest committed input with this identity whose time lies within 7 days before `time`.
     virtual Result<std::optional<Seen>> find_seen(std::string_view source, std::string_view id,
                                                   Instant time) = 0;
-    /// Drops what is older than the limits; payloads pinned by held events and unsettled runs stay. Bounded
-    /// work.
+    /// Drops what is older than the limits; payloads pinned by held events and unsettled runs stay. Of dead
+    /// letters the messages go, the rest stays: at most 100,000 are kept, for each one more the oldest goes
+    /// with the commit. Bounded work.
     virtual Status retain(Instant payloads_before) = 0;
     virtual void close() = 0;
 };

@@ -28,7 +28,11 @@ struct SqliteLedgerOptions {
     std::size_t readers_max = 4; ///< connections for reading, opened when needed
     /// Take the ledger over from a process that has the folder but does not answer any more (frozen,
     /// hanging): its lock is passed by, and taken once it is free. Whoever had it loses its epoch with
-    /// take_epoch(): its next commit is refused.
+    /// take_epoch(): its next commit is refused. Not with a `vfs`.
+    /// take_epoch() then fails with `conflict`, naming the process and what to do, when it finds SQLite's
+    /// write lock taken for busy_ms by a process that runs. One that was stopped (SIGSTOP) in the middle of a
+    /// commit, is this very program and has the lock file open is killed instead, and an error is logged: it
+    /// could neither be refused nor waited for. checkpoint() tries to take the folder's lock again.
     bool take_over = false;
 };
 
@@ -53,8 +57,9 @@ class SqliteLedger : public Ledger {
     [[nodiscard]] virtual bool moved() const = 0;
     /// Settles a move. `New`: each stream named in `heads` goes on behind its head; outgoing events, launches
     /// that wait and runs that have not ended are the original's affair: they are settled here as `lost`,
-    /// with that reason, and decide nothing. Needs no epoch: call before take_epoch(), from the writing
-    /// thread.
+    /// with that reason, and decide nothing. Their open attempts get the outcome and no settlement, as no
+    /// input says so; the timers of waiting runs end. Schedules, held events and gaps go on. Needs no epoch:
+    /// call before take_epoch(), from the writing thread.
     virtual Status claim(Claim how, std::span<const PositionRow> heads = {}) = 0;
     /// Writes the write-ahead log back into the file, as far as readers let it, beside running commits. Call
     /// when idle. Returns the pages still to be written back.
