@@ -36,6 +36,19 @@ Reading reading_of(std::vector<Arrival> arrivals, Position after) {
     return {std::move(arrivals), upto, false};
 }
 
+Arrival decoded_arrival(Result<Decoded> decoded, const Message& message, Position position, Instant time) {
+    Arrival arrival;
+    arrival.position = position;
+    arrival.time = time;
+    if (decoded.ok()) {
+        arrival.event = std::move(decoded->event);
+        arrival.data_checked = decoded->data_checked;
+    } else {
+        arrival.poison = std::make_shared<const Poison>(make_poison(decoded.error().message, message));
+    }
+    return arrival;
+}
+
 Status check_all(std::span<const Event> events, const EventLimits& limits) {
     for (std::size_t i = 0; i < events.size(); ++i)
         if (const auto status = check(events[i], limits); !status.ok())

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <weir/base/result.hpp>
+#include <weir/events/binding.hpp>
 #include <weir/events/bus.hpp>
 
 // What every bus of weir's own says and checks alike. Private to the events library.
@@ -41,6 +42,8 @@ Error beyond_head(std::string_view stream, Position after, Position head);
 Error nothing_at(std::string_view stream, Position position);
 /// A reading that follows `after`.
 Reading reading_of(std::vector<Arrival> arrivals, Position after);
+/// The arrival that a message is: an event, or poison with why.
+Arrival decoded_arrival(Result<Decoded> decoded, const Message& message, Position position, Instant time);
 /// check() for each, with the event's number if there are several.
 Status check_all(std::span<const Event> events, const EventLimits& limits);
 

@@ -92,6 +92,11 @@ class NatsBus final : public Bus {
         return reader->read(after, std::max<std::size_t>(1, events_max), std::max<std::size_t>(1, bytes_max));
     }
 
+    Result<Arrival> decode(std::string_view stream, const Message& message, Position position,
+                           Instant time) override {
+        WEIR_ASSIGN(reader, find(stream));
+        return reader->decode(message, position, time);
+    }
     Result<Arrival> at(std::string_view stream, Position position) override {
         WEIR_ASSIGN(reader, find(stream));
         return reader->at(position);

@@ -4,6 +4,7 @@
 
 #include <weir/base/log.hpp>
 
+#include "binding_parts.hpp"
 #include "bus_parts.hpp"
 
 namespace weir::events::nats {
@@ -70,6 +71,7 @@ Result<StreamInfo> StreamReader::look() {
         std::lock_guard lock(mutex_);
         known_ = true;
         info.removes = state.removes || removes_seen_;
+        info.overtaken = state.keeps_newest_only;
     }
     if (!settings_->filters.empty() || info.removes) {
         WEIR_ASSIGN(newest, newest_wanted());
@@ -259,6 +261,20 @@ Result<Arrival> StreamReader::at(Position position) {
     natsMsg_Destroy(message);
     if (!ours) return nothing;
     return arrival;
+}
+
+Result<Arrival> StreamReader::decode(const Message& message, Position position, Instant time) const {
+    // A mapping of its own: the reader's belongs to who reads.
+    std::optional<JsonMapping> mapping;
+    if (options_.mapping) {
+        WEIR_ASSIGN(compiled, JsonMapping::compile(*options_.mapping));
+        mapping = std::move(compiled);
+    }
+    DecodeContext context;
+    context.mapping = mapping ? &*mapping : nullptr;
+    context.place = {settings_->bus, settings_->stream, position.value, time};
+    context.limits = settings_->limits;
+    return decoded_arrival(decode_nats(message, context), message, position, time);
 }
 
 Result<Position> StreamReader::last_before(Instant time) {

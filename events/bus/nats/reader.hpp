@@ -31,6 +31,7 @@ class StreamReader {
     Result<StreamInfo> look();
     Result<Reading> read(Position after, std::size_t events_max, std::size_t bytes_max);
     Result<Arrival> at(Position position);
+    Result<Arrival> decode(const Message& message, Position position, Instant time) const;
     Result<Position> last_before(Instant time);
 
     /// Once a second: is the stream still what is being read, and is there anything behind what came?

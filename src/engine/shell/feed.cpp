@@ -159,8 +159,8 @@ void Feed::compare(const std::vector<events::StreamInfo>& infos) {
         const auto info = std::find_if(infos.begin(), infos.end(),
                                        [&](const auto& i) { return i.name == track->what.stream; });
         if (info == infos.end()) continue;
-        if (info->incarnation != place.incarnation || info->head < place.position ||
-            place.position.value + 1 < info->first.value)
+        if (info->incarnation != place.incarnation || std::max(info->head, info->last) < place.position ||
+            (place.position.value + 1 < info->first.value && !info->overtaken))
             track->verified = false;
     }
 }

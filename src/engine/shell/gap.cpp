@@ -34,8 +34,9 @@ StreamGap retention(const events::StreamInfo& now, const ReadPlace& read) {
 }
 
 StreamGap truncated(const events::StreamInfo& now, const ReadPlace& read) {
-    return {"truncated", Position(now.head.value + 1), read.position,
-            "the stream ends at " + number(now.head) + ", but it was read up to " + number(read.position) +
+    return {"truncated", Position(std::max(now.head, now.last).value + 1), read.position,
+            "the stream ends at " + number(std::max(now.head, now.last)) + ", but it was read up to " +
+                number(read.position) +
                 ": the server lost what it had acknowledged. What was read is in the ledger; what came after "
                 "it, if "
                 "anything, is lost"};
@@ -54,17 +55,18 @@ StreamGap rewritten(const ReadPlace& read, const events::Arrival& found) {
 Result<std::optional<StreamGap>> find_gap(events::Bus& bus, const events::StreamInfo& now,
                                           const ReadPlace& read) {
     if (now.incarnation != read.incarnation) return std::optional(recreated(now, read));
-    if (read.position > now.head && read.position.value + 1 != now.first.value)
+    const auto last = std::max(now.head, now.last);
+    if (read.position > last && read.position.value + 1 != now.first.value)
         return std::optional(truncated(now, read));
-    if (read.event.value > 0 && read.digest != Digest{} && read.event >= now.first &&
-        read.event <= now.head) {
+    if (read.event.value > 0 && read.digest != Digest{} && read.event >= now.first && read.event <= last) {
         auto found = bus.at(now.name, read.event);
         // Single events may be removed for good reasons: then nothing can be said.
         if (!found.ok() && found.error().kind != ErrorKind::NotFound) return found.error();
         if (found.ok() && events::place_digest(*found) != read.digest)
             return std::optional(rewritten(read, *found));
     }
-    if (read.position.value + 1 < now.first.value) return std::optional(retention(now, read));
+    if (read.position.value + 1 < now.first.value && !now.overtaken)
+        return std::optional(retention(now, read));
     return std::optional<StreamGap>();
 }
 

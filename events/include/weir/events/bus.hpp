@@ -46,6 +46,8 @@ struct StreamInfo {
     bool removes = false; ///< single events may vanish from the middle (compaction, limits per subject)
     /// Newest position given out, wanted by us or not; a position behind it was never read. 0: as `head`.
     Position last{};
+    /// What is missing before `first` was overtaken by newer events of its subject: it is not lost.
+    bool overtaken = false;
 };
 
 /// What one read gave.
