@@ -55,6 +55,8 @@ class KafkaBus final : public Bus {
     Result<StreamInfo> look(std::string_view stream) override;
     Result<Reading> read(std::string_view stream, Position after, std::size_t events_max,
                          std::size_t bytes_max) override;
+    Result<Arrival> decode(std::string_view stream, const Message& message, Position position,
+                           Instant time) override;
     Result<Arrival> at(std::string_view stream, Position position) override;
     Result<Position> last_before(std::string_view stream, Instant time) override;
     Result<std::vector<Position>> publish(std::string_view stream, std::span<const Event> events) override;
@@ -73,6 +75,7 @@ class KafkaBus final : public Bus {
     Result<StreamInfo> info_of(const Place& place, const TopicState& topic, const Ends& ends);
     Result<Position> start_of(const Place& place, const TopicState& topic, const Ends& ends);
     Reading reading_from(Stream& stream, Taken taken);
+    [[nodiscard]] std::string_view place_name(const Stream& stream) const;
     [[nodiscard]] std::string name_of(const Place& place) const {
         return options_.name + "/" + place.topic + "/" + std::to_string(place.partition);
     }
@@ -253,14 +256,36 @@ Result<Reading> KafkaBus::read(std::string_view name, Position after, std::size_
     return reading_from(*stream, std::move(taken));
 }
 
+Result<Arrival> KafkaBus::decode(std::string_view name, const Message& message, Position position,
+                                 Instant time) {
+    std::shared_lock lock(using_);
+    WEIR_ASSIGN(stream, stream_of(name));
+    // A mapping of its own: the stream's belong to who reads.
+    std::optional<JsonMapping> mapping;
+    if (stream->topic->mapping) {
+        WEIR_ASSIGN(compiled, JsonMapping::compile(*stream->topic->mapping));
+        mapping = std::move(compiled);
+    }
+    const DecodeContext context{mapping ? &*mapping : nullptr,
+                                {options_.name, place_name(*stream), position.value, time},
+                                options_.limits};
+    return decoded_arrival(decode_kafka(message, context), message, position, time);
+}
+
+/// "TOPIC/PARTITION"
+std::string_view KafkaBus::place_name(const Stream& stream) const {
+    return std::string_view(stream.name).substr(options_.name.size() + 1);
+}
+
 Reading KafkaBus::reading_from(Stream& stream, Taken taken) {
     Reading reading;
     reading.interrupted = taken.interrupted;
     reading.upto = Position(taken.upto);
     reading.arrivals.reserve(taken.records.size());
     const auto now = clock_.now();
-    const DecodeContext context{
-        stream.mapping ? &*stream.mapping : nullptr, {options_.name, stream.name, 0, {}}, options_.limits};
+    const DecodeContext context{stream.mapping ? &*stream.mapping : nullptr,
+                                {options_.name, place_name(stream), 0, {}},
+                                options_.limits};
     for (const auto& record : taken.records) {
         auto& arrival = reading.arrivals.emplace_back(arrival_of(*record, stream.place.topic, context, now));
         // Producers set CreateTime, and their clocks differ.
@@ -313,7 +338,7 @@ Result<Arrival> KafkaBus::at(std::string_view name, Position position) {
     stream->checked = position.value;
     stream->checked_epoch = epoch;
     const DecodeContext context{stream->mapping_of_at ? &*stream->mapping_of_at : nullptr,
-                                {options_.name, stream->name, 0, {}},
+                                {options_.name, place_name(*stream), 0, {}},
                                 options_.limits};
     return arrival_of(**record, stream->place.topic, context, clock_.now());
 }
