@@ -13,9 +13,10 @@ std::atomic<CrashHook> crash_hook{nullptr};
 namespace {
 std::string wanted;
 std::atomic<long> passes_left{0};
-} // namespace
+int signal_sent = SIGKILL;
 
-void crash_at(const char* name_and_count) {
+void signal_at(const char* name_and_count, int signal) {
+    signal_sent = signal;
     wanted = name_and_count;
     passes_left = 1;
     if (const auto colon = wanted.find(':'); colon != std::string::npos) {
@@ -23,8 +24,18 @@ void crash_at(const char* name_and_count) {
         wanted.resize(colon);
     }
     crash_hook = [](const char* name) {
-        if (wanted == name && --passes_left == 0) ::kill(::getpid(), SIGKILL);
+        if (wanted == name && --passes_left == 0) ::kill(::getpid(), signal_sent);
     };
+}
+
+} // namespace
+
+void crash_at(const char* name_and_count) {
+    signal_at(name_and_count, SIGKILL);
+}
+
+void freeze_at(const char* name_and_count) {
+    signal_at(name_and_count, SIGSTOP);
 }
 
 } // namespace weir

@@ -54,6 +54,25 @@ Status write_durably(const std::filesystem::path& path, std::string_view bytes) 
     return sync_folder(path.parent_path());
 }
 
+Status create_file(const std::filesystem::path& path, std::string_view bytes, bool durable) {
+    // Of a name that nobody else uses: another process may be about to make the same file.
+    const std::filesystem::path temporary = path.string() + ".new-" + std::to_string(::getpid());
+    const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) return failed("write", path, errno);
+    const bool written = write_all(fd, bytes) && (!durable || ::fsync(fd) == 0);
+    const int number = errno;
+    ::close(fd);
+    // A link is made or is not: unlike a rename it never replaces what is there.
+    const bool made = written && ::link(temporary.c_str(), path.c_str()) == 0;
+    const int why = written ? errno : number;
+    ::unlink(temporary.c_str());
+    if (!made && written && why == EEXIST)
+        return Error(ErrorKind::Conflict, path.filename().string() + " is there already");
+    if (!made) return failed("write", path, why);
+    if (durable) return sync_folder(path.parent_path());
+    return {};
+}
+
 Status write_plain(const std::filesystem::path& path, std::string_view bytes) {
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) return failed("write", path, errno);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <weir/base/crash_point.hpp>
+
 #include "schema/schema.hpp"
 #include "src/batch_check.hpp"
 
@@ -78,6 +80,7 @@ Status Writer::write(const Batch& batch, Epoch epoch) {
     WEIR_TRY(write_streams(batch));
     WEIR_TRY(write_dead_letters(batch));
     WEIR_TRY(write_replayed(batch));
+    crash_point("in_commit");
     return transaction.commit();
 }
 

@@ -15,5 +15,8 @@ inline void crash_point(const char* name) {
 
 /// Makes the process kill itself (SIGKILL) at the n-th pass of a point: "after_commit:3". For the kill loop.
 void crash_at(const char* name_and_count);
+/// Makes the process stop itself (SIGSTOP) there instead, as a machine that hangs would: for tests of
+/// take-overs.
+void freeze_at(const char* name_and_count);
 
 } // namespace weir

@@ -12,6 +12,9 @@ namespace weir::flows {
 /// Writes a file so that it is there whole or not at all, also after a power cut: temporary file beside it,
 /// fsync, rename, fsync of the folder. `unavailable` names the file and the reason (a full disk).
 Status write_durably(const std::filesystem::path& path, std::string_view bytes);
+/// The same for a file that must not be there yet, whoever else makes it at this moment: `conflict` if it is.
+/// `durable` false: without fsync.
+Status create_file(const std::filesystem::path& path, std::string_view bytes, bool durable);
 /// Writes a file without fsync: what can be made again.
 Status write_plain(const std::filesystem::path& path, std::string_view bytes);
 /// fsync of a folder: what was renamed into it stays.

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <weir/base/crash_point.hpp>
 #include <weir/base/loop.hpp>
 #include <weir/flows/document.hpp>
 #include <weir/flows/files.hpp>
@@ -92,6 +93,11 @@ class Backend final : public NullLauncher {
             WEIR_TRY(make_folders(settings_.folder));
             std::error_code error;
             for (const auto& file : std::filesystem::directory_iterator(settings_.folder, error)) {
+                // What a process that was killed was about to write.
+                if (file.path().filename().string().find(".json.new") != std::string::npos) {
+                    std::error_code ignored;
+                    std::filesystem::remove(file.path(), ignored);
+                }
                 if (file.path().extension() != ".json") continue;
                 const auto id = Uuid::parse(file.path().stem().string());
                 if (!id.ok()) continue;
@@ -206,15 +212,16 @@ class Backend final : public NullLauncher {
         }
     }
 
+    static LaunchReply compare(const Entry& entry, const LaunchRequest& request) {
+        if (entry.version == request.flow->version && entry.arguments_json == request.arguments_json &&
+            entry.decision == request.decision.to_string())
+            return {LaunchAnswer::Accepted, "it was there already"};
+        return {LaunchAnswer::Refused, "conflict: there is another run with this id here"};
+    }
+
     LaunchReply do_launch(const LaunchRequest& request) {
         std::lock_guard lock(mutex_);
-        if (const auto it = runs_.find(request.run); it != runs_.end()) {
-            const Entry& entry = it->second;
-            if (entry.version == request.flow->version && entry.arguments_json == request.arguments_json &&
-                entry.decision == request.decision.to_string())
-                return {LaunchAnswer::Accepted, "it was there already"};
-            return {LaunchAnswer::Refused, "conflict: there is another run with this id here"};
-        }
+        if (const auto* entry = find(request.run)) return compare(*entry, request);
         auto settings =
             read_settings(request.flow->settings_json.empty() ? "{}" : request.flow->settings_json);
         if (!settings.ok()) return {LaunchAnswer::Refused, settings.error().message};
@@ -228,11 +235,31 @@ class Backend final : public NullLauncher {
         open(entry);
         if (clock_.now() > request.deadline)
             return {LaunchAnswer::Refused, "the deadline of the launch has passed"};
-        if (const auto saved = save(request.run, entry); !saved.ok())
-            return {LaunchAnswer::Refused, saved.error().message};
+        crash_point("null_in_request");
+        // Another weir may have taken over meanwhile: whose file it is decides whose run it is.
+        if (const auto made = create(request.run, entry); !made.ok()) {
+            if (made.error().kind != ErrorKind::Conflict)
+                return {LaunchAnswer::Refused, made.error().message};
+            const auto* other = find(request.run);
+            return other == nullptr ? LaunchReply{LaunchAnswer::Unknown, made.error().message}
+                                    : compare(*other, request);
+        }
         if (!entry.settled) waiting_.emplace(entry.due, request.run);
         runs_.emplace(request.run, std::move(entry));
         return {LaunchAnswer::Accepted, {}};
+    }
+
+    /// A run, also one that another process made in this folder since it was read.
+    const Entry* find(RunId run) {
+        if (const auto known = runs_.find(run); known != runs_.end()) return &known->second;
+        if (settings_.folder.empty()) return nullptr;
+        const auto text = read_file(path_of(run), record_bytes_max);
+        if (!text.ok()) return nullptr;
+        auto entry = read(*text);
+        if (!entry.ok()) return nullptr;
+        entry->settled = entry->due <= clock_.now();
+        if (!entry->settled) waiting_.emplace(entry->due, run);
+        return &runs_.emplace(run, std::move(entry).value()).first->second;
     }
 
     /// An attempt begins now and will end as the flow document says.
@@ -266,15 +293,15 @@ class Backend final : public NullLauncher {
         return {};
     }
 
-    LookReply do_look(RunId run) const {
+    LookReply do_look(RunId run) {
         std::lock_guard lock(mutex_);
         LookReply reply;
-        const auto it = runs_.find(run);
-        reply.answer = it == runs_.end() ? LookAnswer::Absent : LookAnswer::Found;
-        if (it == runs_.end()) return reply;
-        reply.flow_version = it->second.version;
-        reply.arguments_json = it->second.arguments_json;
-        reply.decision = it->second.decision;
+        const auto* entry = find(run);
+        reply.answer = entry == nullptr ? LookAnswer::Absent : LookAnswer::Found;
+        if (entry == nullptr) return reply;
+        reply.flow_version = entry->version;
+        reply.arguments_json = entry->arguments_json;
+        reply.decision = entry->decision;
         return reply;
     }
 
@@ -298,10 +325,18 @@ class Backend final : public NullLauncher {
         return {};
     }
 
+    [[nodiscard]] std::filesystem::path path_of(RunId run) const {
+        return settings_.folder / (run.to_string() + ".json");
+    }
+    /// `conflict` if the run is there.
+    Status create(RunId run, const Entry& entry) const {
+        if (settings_.folder.empty()) return {};
+        return create_file(path_of(run), write(entry), settings_.durable);
+    }
     Status save(RunId run, const Entry& entry) const {
         if (settings_.folder.empty()) return {};
-        const std::filesystem::path path = settings_.folder / (run.to_string() + ".json");
-        return settings_.durable ? write_durably(path, write(entry)) : write_plain(path, write(entry));
+        return settings_.durable ? write_durably(path_of(run), write(entry))
+                                 : write_plain(path_of(run), write(entry));
     }
 
     static RunReport report_of(RunId run, const Entry& entry) {
