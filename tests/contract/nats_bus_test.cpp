@@ -1,14 +1,7 @@
 #include "bus_broker_contract.hpp"
 
-#include <cstdlib>
-
-#include <nats/nats.h>
-
-#include <support/broker.hpp>
-
-#include <weir/events/nats_bus.hpp>
-
 #include "nats_client.hpp"
+#include "nats_fixture.hpp"
 
 using namespace weir;
 using namespace weir::events;
@@ -18,10 +11,9 @@ namespace {
 
 Broker& broker() {
     static Broker one = [] {
-        const char* version = std::getenv("WEIR_NATS_VERSION");
         support::BrokerOptions options;
         options.config = "max_payload: 8MB";
-        return Broker::start("nats", version == nullptr ? "debian" : version, options);
+        return Broker::start("nats", contract::nats_version(), options);
     }();
     return one;
 }
@@ -43,32 +35,8 @@ std::unique_ptr<contract::BusSetup> make_setup() {
     setup->keeps_until_release = false;
     setup->knows_ids = true;
     setup->open = [stream, subject](contract::BusSetup&, Duration) {
-        NatsBusOptions options;
-        options.urls = {broker().url()};
-        options.publish_subject = subject;
-        options.timeout = std::chrono::seconds(5);
-        NatsStreamOptions one;
-        one.stream = stream;
-        one.create = NatsStreamOptions::Create{{subject + ".>"}};
-        options.streams = {one};
-        auto bus = open_nats_bus(options);
-        INFO((bus.ok() ? "" : bus.error().message));
-        REQUIRE(bus.ok());
-        return std::move(bus).value();
-    };
-    // The suite's bus is reached and its stream there, as after the start of an engine.
-    setup->open = [open = setup->open](contract::BusSetup& s, Duration age) {
-        auto bus = open(s, age);
-        if (!broker().running()) return bus;
-        contract::Signal pause;
-        for (const contract::Deadline deadline; !deadline.passed();) {
-            const auto streams = bus->streams();
-            INFO((streams.ok() ? "" : streams.error().message));
-            if (streams.ok()) return bus;
-            REQUIRE(streams.error().kind == ErrorKind::Unavailable);
-            pause.wait(std::chrono::milliseconds(20));
-        }
-        FAIL("the server was not reached");
+        auto bus = contract::open_nats(contract::nats_options(broker().url(), stream, subject));
+        if (broker().running()) contract::reached(*bus);
         return bus;
     };
     setup->kill = [] { broker().kill9(); };

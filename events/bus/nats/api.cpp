@@ -139,9 +139,10 @@ Result<std::optional<Found>> last_matching(const Link& link, const std::string& 
     return find(link, stream, json::object({{"last_by_subj", filter}}));
 }
 
-Result<std::optional<Found>> next_from(const Link& link, const std::string& stream, std::int64_t sequence) {
+Result<std::optional<Found>> next_from(const Link& link, const std::string& stream, std::int64_t sequence,
+                                       const std::string& filter) {
     return find(link, stream,
-                json::object({{"seq", std::max<std::int64_t>(1, sequence)}, {"next_by_subj", ">"}}));
+                json::object({{"seq", std::max<std::int64_t>(1, sequence)}, {"next_by_subj", filter}}));
 }
 
 } // namespace weir::events::nats

@@ -45,10 +45,13 @@ struct Found {
     std::int64_t sequence = 0;
     Instant time{};
 };
-/// The newest message under a filter.
+/// The newest message under a filter. TRAP: nothing is no proof that there is none: once the newest one was
+/// removed by itself, servers (2.9.10; 2.15.1 too where the filter is `>`) say so although older ones are
+/// there.
 Result<std::optional<Found>> last_matching(const Link& link, const std::string& stream,
                                            const std::string& filter);
-/// The first message at or behind a sequence.
-Result<std::optional<Found>> next_from(const Link& link, const std::string& stream, std::int64_t sequence);
+/// The first message under a filter at or behind a sequence.
+Result<std::optional<Found>> next_from(const Link& link, const std::string& stream, std::int64_t sequence,
+                                       const std::string& filter = ">");
 
 } // namespace weir::events::nats

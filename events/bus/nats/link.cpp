@@ -101,7 +101,6 @@ Status Link::set_options(const NatsBusOptions& options) {
         natsOptions_SetFailRequestsOnDisconnect(o, true),
         // A frozen server must not hold a writer, who holds the connection's lock and so the pings.
         natsOptions_SetWriteDeadline(o, write_deadline),
-        natsOptions_SetRetryOnFailedConnect(o, true, &Link::on_first_connected, closure),
         natsOptions_SetReconnectedCB(o, &Link::on_connected, closure),
         natsOptions_SetDisconnectedCB(o, &Link::on_disconnected, closure),
         natsOptions_SetClosedCB(o, &Link::on_closed, closure),
@@ -167,24 +166,24 @@ void Link::keep() {
         connection_ = nullptr;
     }
     old.reset();
+    // Not the library's own retrying of the first connection: it hides why a server refuses us.
+    natsConnection* made = nullptr;
+    if (const auto s = natsConnection_Connect(&made, options_); s != NATS_OK) {
+        std::lock_guard lock(shared_->mutex);
+        shared_->last_error = reason(s);
+        return;
+    }
     {
         std::lock_guard lock(shared_->mutex);
         ++shared_->alive;
     }
-    natsConnection* made = nullptr;
-    const auto s = natsConnection_Connect(&made, options_);
-    if (made == nullptr) {
-        std::lock_guard lock(shared_->mutex);
-        --shared_->alive;
-        shared_->last_error = reason(s);
-        return;
-    }
     auto connection = std::make_shared<Connection>(made, ++made_);
     {
         std::lock_guard lock(mutex_);
-        if (!closed_) connection_ = connection;
+        if (closed_) return;
+        connection_ = std::move(connection);
     }
-    if (s == NATS_OK) on_first_connected(made, shared_.get());
+    on_first_connected(made, shared_.get());
 }
 
 void Link::close() {
@@ -199,7 +198,7 @@ void Link::close() {
     connection.reset();
     std::unique_lock lock(shared_->mutex);
     shared_->changed = {};
-    if (shared_->gone.wait_for(lock, std::chrono::seconds(10), [this] { return shared_->alive == 0; }))
+    if (shared_->gone.wait_for(lock, std::chrono::seconds(10), [this] { return shared_->alive <= 0; }))
         return;
     // A callback of the library may still come: what it is given must be there.
     log::error("the NATS client library did not say that its connections are closed");

@@ -49,7 +49,7 @@ class Link {
     static Result<std::unique_ptr<Link>> make(const NatsBusOptions& options, std::function<void()> changed);
     ~Link();
 
-    /// Connects if there is no connection or the library gave it up. Waits for a connection attempt at most.
+    /// Connects if there is no connection or the library gave it up: one attempt, which may take seconds.
     void keep();
     void close();
 

@@ -241,7 +241,8 @@ class NatsBus final : public Bus {
                 reader->sweep();
             publisher_->sweep();
             std::unique_lock lock(mutex_);
-            wake_.wait_for(lock, std::chrono::seconds(1), [this] { return closed_.load(); });
+            const auto pause = link_->up() ? std::chrono::milliseconds(1000) : std::chrono::milliseconds(250);
+            wake_.wait_for(lock, pause, [this] { return closed_.load(); });
         }
     }
 

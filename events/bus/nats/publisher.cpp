@@ -27,11 +27,11 @@ struct Answer {
     std::optional<Error> error; ///< `unavailable` is worth another try
 };
 
-Answer answer_of(natsMsg* message) {
+Answer answer_of(natsMsg* message, const std::string& asked) {
     const char* status = nullptr;
     if (natsMsgHeader_Get(message, "Status", &status) == NATS_OK && status != nullptr)
         return {std::nullopt, unavailable("no stream of the NATS server takes in the subject \"" +
-                                          printable(natsMsg_GetSubject(message)) + "\"")};
+                                          printable(asked) + "\"")};
     const std::string_view text(natsMsg_GetData(message),
                                 static_cast<std::size_t>(natsMsg_GetDataLength(message)));
     constexpr std::string_view sequence = "\"seq\":";
@@ -65,6 +65,9 @@ struct Publisher::Ready {
 
 /// One publish(), shared with the answers that come for it.
 struct Publisher::Call {
+    explicit Call(std::vector<Ready> all) : messages(std::move(all)), positions(messages.size()) {}
+
+    const std::vector<Ready> messages;
     std::mutex mutex;
     std::condition_variable news;
     std::vector<std::optional<Position>> positions;
@@ -119,7 +122,7 @@ struct Publisher::Inbox {
                 inbox.open.erase(at);
             }
         }
-        if (call) call->told(index, answer_of(message));
+        if (call) call->told(index, answer_of(message, call->messages[index].subject));
         natsMsg_Destroy(message);
     }
     static void on_complete(void* closure) { static_cast<Inbox*>(closure)->done = true; }
@@ -212,7 +215,9 @@ Status Publisher::send(Inbox& inbox, const std::shared_ptr<Call>& call, const Re
 }
 
 /// Sends, waits, and sends again from the first that has no position, until all have one or time is up.
-Status Publisher::run(Call& call, const std::shared_ptr<Call>& shared, const std::vector<Ready>& messages) {
+Status Publisher::run(const std::shared_ptr<Call>& shared) {
+    auto& call = *shared;
+    const auto& messages = call.messages;
     const auto deadline = clock_.steady_now() + options_.timeout;
     std::optional<Error> why;
     while (clock_.steady_now() < deadline) {
@@ -278,17 +283,16 @@ Status Publisher::run(Call& call, const std::shared_ptr<Call>& shared, const std
 Result<std::vector<Position>> Publisher::publish(const std::string& stream, std::span<const Event> events) {
     WEIR_ASSIGN(messages, prepare(stream, events));
     if (messages.empty()) return std::vector<Position>();
-    const auto call = std::make_shared<Call>();
-    call->positions.resize(messages.size());
+    const auto call = std::make_shared<Call>(std::move(messages));
     {
         std::lock_guard lock(mutex_);
         if (closed_) return unavailable("the bus is closed");
         std::erase_if(calls_, [](const auto& one) { return one.expired(); });
         calls_.push_back(call);
     }
-    WEIR_TRY(run(*call, call, messages));
+    WEIR_TRY(run(call));
     std::vector<Position> out;
-    out.reserve(messages.size());
+    out.reserve(events.size());
     std::lock_guard lock(call->mutex);
     for (const auto& position : call->positions)
         out.push_back(*position);

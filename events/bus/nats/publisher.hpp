@@ -45,7 +45,7 @@ class Publisher {
     Result<std::shared_ptr<Inbox>> inbox();
     Result<std::vector<Ready>> prepare(const std::string& stream, std::span<const Event> events);
     Status send(Inbox& inbox, const std::shared_ptr<Call>& call, const Ready& message, std::size_t index);
-    Status run(Call& call, const std::shared_ptr<Call>& shared, const std::vector<Ready>& messages);
+    Status run(const std::shared_ptr<Call>& shared);
 
     const Link& link_;
     const NatsBusOptions& options_;

@@ -48,13 +48,37 @@ Status StreamReader::adopt() {
     return {};
 }
 
-/// The newest message that reading can reach; 0 if there is none.
-Result<std::int64_t> StreamReader::newest_wanted() {
-    std::int64_t newest = 0;
-    static const std::vector<std::string> everything{">"};
-    for (const auto& filter : settings_->filters.empty() ? everything : settings_->filters) {
-        WEIR_ASSIGN(found, last_matching(link_, options_.stream, filter));
-        if (found) newest = std::max(newest, found->sequence);
+std::vector<std::string> StreamReader::wanted() const {
+    return settings_->filters.empty() ? std::vector<std::string>{">"} : settings_->filters;
+}
+
+/// The newest message under one filter, or the position before the first.
+Result<std::int64_t> StreamReader::newest_under(const std::string& filter, const StreamState& state) {
+    WEIR_ASSIGN(found, last_matching(link_, options_.stream, filter));
+    if (found) return found->sequence;
+    // That is no proof: is there any? `low` is one, or before all; at or behind `high` there is none.
+    auto low = state.first - 1, high = state.last + 1;
+    WEIR_ASSIGN(any, next_from(link_, options_.stream, state.first, filter));
+    if (!any) return low;
+    low = any->sequence;
+    while (high - low > 1) {
+        const auto middle = low + (high - low) / 2;
+        WEIR_ASSIGN(next, next_from(link_, options_.stream, middle, filter));
+        if (next && next->sequence < high)
+            low = next->sequence;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/// The newest message that reading can reach, or the position before the first.
+Result<std::int64_t> StreamReader::newest_wanted(const StreamState& state) {
+    auto newest = state.first - 1;
+    if (state.last < state.first) return newest;
+    for (const auto& filter : wanted()) {
+        WEIR_ASSIGN(one, newest_under(filter, state));
+        newest = std::max(newest, one);
     }
     return newest;
 }
@@ -74,8 +98,8 @@ Result<StreamInfo> StreamReader::look() {
         info.overtaken = state.keeps_newest_only;
     }
     if (!settings_->filters.empty() || info.removes) {
-        WEIR_ASSIGN(newest, newest_wanted());
-        info.head = Position(std::max(newest, state.first - 1));
+        WEIR_ASSIGN(newest, newest_wanted(state));
+        info.head = Position(newest);
     }
     switch (options_.start.at) {
         case StreamStart::At::New: info.start = info.last; break;
@@ -323,13 +347,17 @@ void StreamReader::check(Session& session) {
 /// Is there nothing for us behind what came? Then we stand at the stream's end. Or is it gone before it came?
 void StreamReader::look_behind(Session& session, const Session::Standing& standing,
                                const StreamState& state) {
-    if (state.last == standing.received) {
+    const bool stands = std::exchange(stood_at_, standing.received) == standing.received;
+    if (state.last == standing.received || !stands) {
         suspected_ = 0;
         return;
     }
-    auto newest = newest_wanted();
-    if (!newest.ok()) return;
-    const bool nothing_left = *newest <= standing.received;
+    bool nothing_left = true;
+    for (const auto& filter : wanted()) {
+        const auto next = next_from(link_, options_.stream, standing.received + 1, filter);
+        if (!next.ok()) return;
+        nothing_left = nothing_left && !*next;
+    }
     const bool passed = lost(state, standing.received);
     // Filtered by the server and never paused: what was for us was sent when it came.
     const bool only_others = nothing_left && !settings_->server_filter().empty() && !standing.paused;

@@ -50,7 +50,9 @@ class StreamReader {
     [[nodiscard]] std::shared_ptr<Session> session() const;
     [[nodiscard]] Status in_range(const StreamState& state, std::int64_t after) const;
     [[nodiscard]] bool lost(const StreamState& state, std::int64_t after) const;
-    Result<std::int64_t> newest_wanted();
+    [[nodiscard]] std::vector<std::string> wanted() const;
+    Result<std::int64_t> newest_wanted(const StreamState& state);
+    Result<std::int64_t> newest_under(const std::string& filter, const StreamState& state);
 
     const Link& link_;
     const std::shared_ptr<const StreamSettings> settings_;
@@ -68,7 +70,9 @@ class StreamReader {
     bool removes_seen_ = false; ///< a message was missing in the middle
     std::string start_created_; ///< of the stream that start_ was looked up for
     std::optional<Position> start_;
-    std::string watched_created_; ///< the keeper's: a gap is believed when it is seen twice
+    // The keeper's: what stands still for a second is looked behind, and a gap is believed when it is seen
+    // twice.
+    std::int64_t stood_at_ = -1;
     std::int64_t suspected_ = 0;
 };
 
