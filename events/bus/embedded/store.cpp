@@ -54,8 +54,11 @@ Result<Store> Store::open(const std::string& path, const EmbeddedBusOptions& opt
     store.parts_.reset(new Parts());
     auto& parts = *store.parts_;
     if (options.vfs.empty()) {
-        WEIR_ASSIGN(lock, sqlite::FileLock::take(path));
-        parts.lock = std::move(lock);
+        auto lock = sqlite::FileLock::take(path);
+        // Positions are a primary key: whoever wakes up later cannot append where we did.
+        const bool passed_by = !lock.ok() && options.take_over && lock.error().kind == ErrorKind::Conflict;
+        if (!lock.ok() && !passed_by) return lock.error();
+        if (lock.ok()) parts.lock = std::move(lock).value();
     }
     WEIR_ASSIGN(writer, sqlite::open_file(path, file_kind, options.vfs));
     parts.writer = std::move(writer);

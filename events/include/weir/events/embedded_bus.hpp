@@ -22,6 +22,9 @@ struct EmbeddedBusOptions {
     EventLimits limits;
     std::size_t publish_events_max = 10'000;          ///< one publish()
     std::size_t publish_bytes_max = 32 * 1024 * 1024; ///< one publish(), by weight()
+    /// A lock that another process holds is passed by: it is frozen or hangs, and the ledger was taken over
+    /// from it.
+    bool take_over = false;
     std::string vfs;         ///< a registered SQLite VFS (simulation); then no lock file is made
     std::string incarnation; ///< for a file made anew; empty: minted from the operating system's randomness
 };
