@@ -2,13 +2,14 @@
 
 #include <weir/cli/cli.hpp>
 
-#include "dev.hpp"
 #include "ledger_commands.hpp"
+#include "serve.hpp"
 
 int main(int argc, char** argv) {
     weir::cli::Commands commands;
     commands.version = WEIR_VERSION;
     commands.dev = weir::app::dev;
+    commands.serve = weir::app::serve;
     commands.ledger_backup = weir::app::ledger_backup;
     commands.ledger_restore = weir::app::ledger_restore;
     commands.ledger_verify = weir::app::ledger_verify;

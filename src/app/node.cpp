@@ -7,7 +7,6 @@
 
 #include <weir/base/digest.hpp>
 #include <weir/base/log.hpp>
-#include <weir/events/embedded_bus.hpp>
 #include <weir/events/folder_source.hpp>
 
 #include "documents.hpp"
@@ -18,7 +17,7 @@ namespace {
 
 constexpr auto checkpoint_every = std::chrono::seconds(5);
 constexpr auto retention_every = std::chrono::hours(1);
-constexpr auto payload_retention = std::chrono::hours(24 * 35);
+constexpr auto tokens_every = std::chrono::seconds(1);
 
 std::string environments_folder(const std::string& data) {
     // Python environments are costly and the same for every data folder of a person.
@@ -38,75 +37,149 @@ TriggerUid mint_uid() {
 
 } // namespace
 
-Node::Node(const cli::DevOptions& options, flows::local::Supervisor& supervisor)
-    : options_(options), supervisor_(supervisor), commits_(std::make_unique<Pool>(1, 16)) {}
+Node::Node(const NodeOptions& options, flows::local::Supervisor& supervisor)
+    : options_(options),
+      running_(std::make_shared<const config::Config>(options.config)),
+      supervisor_(supervisor),
+      commits_(std::make_unique<Pool>(1, 16)) {}
 
-Result<std::unique_ptr<Node>> Node::open(const cli::DevOptions& options,
-                                         flows::local::Supervisor& supervisor) {
+Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options, flows::local::Supervisor& supervisor) {
+    if (options.take_over) return unsupported("--take-over is not built yet");
     std::unique_ptr<Node> node(new Node(options, supervisor));
     WEIR_TRY(node->open_storage());
+    WEIR_TRY(node->open_backends());
     WEIR_TRY(node->open_engine());
     return node;
 }
 
 Status Node::open_storage() {
+    const auto& config = options_.config;
     ledger::SqliteLedgerOptions ledger;
-    ledger.path = options_.data + "/ledger.db";
-    ledger.instance = options_.instance;
+    ledger.path = config.data + "/ledger.db";
+    ledger.instance = config.instance;
     WEIR_ASSIGN(opened, ledger::open_sqlite_ledger(ledger));
     ledger_ = std::move(opened);
     if (ledger_->moved())
         return conflict(
-            "the ledger in " + options_.data +
+            "the ledger in " + config.data +
             " was copied or moved here; say what it is first: `weir ledger claim --moved --data " +
-            options_.data + "` if the old place is gone, `--new` if both go on");
-    WEIR_ASSIGN(bus, events::open_embedded_bus(options_.data + "/events.db", clock_));
-    bus_ = std::move(bus);
+            config.data + "` if the old place is gone, `--new` if both go on");
+    if (config.auth.required) {
+        WEIR_ASSIGN(tokens, first_tokens(config, options_.makes_token));
+        bearers_.replace(std::move(tokens));
+        tokens_file_.with([&](FileWatch& watch) { watch = FileWatch(config.auth.tokens); });
+    }
+    WEIR_ASSIGN(buses, open_buses(config, clock_));
+    buses_ = std::move(buses);
+    for (const auto& named : buses_)
+        if (named.name == config.publish) publish_ = named.bus.get();
+    expects(publish_ != nullptr, "the configuration publishes on a bus that it does not have");
+    return {};
+}
+
+Status Node::open_backends() {
+    const auto& config = options_.config;
     flows::local::LocalSettings local;
-    local.folder = options_.data + "/local";
-    local.environments = environments_folder(options_.data);
+    local.folder = config.data + "/local";
+    local.environments = environments_folder(config.data);
     local.progress = [](std::string line) { log::info("local backend", {{"progress", line}}); };
-    WEIR_ASSIGN(backend, flows::local::LocalBackend::open(std::move(local), supervisor_, clock_));
-    local_ = std::move(backend);
+    if (const auto& given = config.backends.local) {
+        if (given->tasks_max) local.tasks_max = static_cast<std::size_t>(*given->tasks_max);
+        if (given->runs_max) local.runs_max = static_cast<std::size_t>(*given->runs_max);
+        local.kill_grace = given->kill_grace.value_or(local.kill_grace);
+        local.retention = given->retention.value_or(local.retention);
+        if (!given->python.empty()) local.python = given->python;
+        WEIR_ASSIGN(backend, flows::local::LocalBackend::open(std::move(local), supervisor_, clock_));
+        local_ = std::move(backend);
+    }
+    if (!config.backends.null) return {};
     flows::null::NullSettings null;
-    null.folder = options_.data + "/null";
+    null.folder = config.data + "/null";
     null.inline_callbacks = false;
     WEIR_ASSIGN(null_backend, flows::null::NullLauncher::open(std::move(null), clock_));
     null_ = std::move(null_backend);
     return {};
 }
 
+engine::ShellConfig Node::shell_config() const {
+    const auto& given = options_.config.limits;
+    engine::ShellConfig shell;
+    const auto set = [](const std::optional<std::int64_t>& from, auto& to) {
+        if (from) to = static_cast<std::remove_reference_t<decltype(to)>>(*from);
+    };
+    set(given.batch, shell.batch_max);
+    set(given.places, shell.limits.places);
+    set(given.places_per_trigger, shell.limits.places_per_trigger);
+    set(given.waiting, shell.limits.waiting_max);
+    set(given.failures_per_hour, shell.limits.failures_per_hour);
+    shell.source_grace = given.source_grace.value_or(shell.source_grace);
+    shell.launch_timeout = given.launch_timeout.value_or(shell.launch_timeout);
+    return shell;
+}
+
 Status Node::open_engine() {
-    engine::ShellPorts ports{clock_, *ledger_, {bus_.get()}, {}, {}, {}, {}};
-    ports.backends["local"] = {local_.get(), local_.get()};
-    ports.backends["null"] = {null_.get(), null_.get()};
+    engine::ShellPorts ports{clock_, *ledger_, {}, {}, {}, {}, {}};
+    for (const auto& named : buses_)
+        ports.buses.push_back(named.bus.get());
+    const auto allowed = [this](const std::string& team, const std::string& backend) {
+        return check_backend(team, backend);
+    };
+    const auto add_backend = [&](const std::string& name, auto& backend) {
+        launchers_.push_back(std::make_unique<TeamLauncher>(name, backend, allowed));
+        ports.backends[name] = {launchers_.back().get(), &backend};
+    };
+    if (local_) add_backend("local", *local_);
+    if (null_) add_backend("null", *null_);
     ports.post = [this](std::function<void()> task) { loop_.post(std::move(task)); };
     ports.commit_on = [this](std::function<void()> task) {
         expects(commits_->try_post(std::move(task)), "more than one commit is under way");
     };
     ports.mint_uid = mint_uid;
-    shell_ = std::make_unique<engine::Shell>(std::move(ports), engine::ShellConfig{});
+    shell_ = std::make_unique<engine::Shell>(std::move(ports), shell_config());
     const auto report = [this](flows::RunReport reported) {
         loop_.post([this, settled = std::move(reported)]() mutable { shell_->report(std::move(settled)); });
     };
-    local_->on_report(report);
-    null_->on_report(report);
+    if (local_) local_->on_report(report);
+    if (null_) null_->on_report(report);
     WEIR_TRY(shell_->open());
-    bus_->on_append([this] { loop_.wake(); });
+    if (shell_->instance() != options_.config.instance)
+        log::warn("the ledger keeps the name it was made with",
+                  {{"instance", shell_->instance()}, {"configured", options_.config.instance}});
+    for (const auto& named : buses_)
+        named.bus->on_append([this] { loop_.wake(); });
     const char* path = std::getenv("PATH");
     service_ = std::make_unique<engine::EngineService>(
-        engine::ServicePorts{loop_, *shell_, *bus_, ledger_->reader(), [this] { return readiness(); },
-                             path == nullptr ? "" : path});
+        engine::ServicePorts{loop_, *shell_, *publish_, ledger_->reader(), [this] { return readiness(); },
+                             allowed, path == nullptr ? "" : path});
+    const auto& given = options_.config;
     server::ApiConfig config;
     config.version = WEIR_VERSION;
-    config.allowed_hosts = options_.allowed_hosts;
+    config.allowed_hosts = given.listen.allowed_hosts;
+    // Who comes by the very address is not led there by a page: it could not know a token either.
+    if (!given.listen.on_loopback()) config.allowed_hosts.push_back(given.listen.address);
+    config.watch_is_open = given.listen.on_loopback();
+    const auto set = [](const std::optional<std::int64_t>& from, std::size_t& to) {
+        if (from) to = static_cast<std::size_t>(*from);
+    };
+    set(given.limits.event_bytes, config.event_bytes_max);
+    set(given.limits.batch_bytes, config.batch_bytes_max);
+    set(given.limits.batch_events, config.batch_events_max);
+    const auto& authorizer =
+        given.auth.required ? static_cast<const server::Authorizer&>(bearers_) : everybody_;
     api_ = std::make_unique<server::Api>(
-        server::ApiPorts{*service_, ledger_->reader(), local_.get(), authorizer_, clock_}, config);
+        server::ApiPorts{*service_, ledger_->reader(), local_.get(), authorizer, clock_}, config);
     return {};
 }
 
 Status Node::start() {
-    WEIR_ASSIGN(http, server::HttpServer::start(options_.address, options_.port, api_->handler()));
+    const auto& config = options_.config;
+    server::HttpLimits limits;
+    if (config.limits.requests) limits.handler_threads = static_cast<std::size_t>(*config.limits.requests);
+    if (config.limits.connections)
+        limits.connections_max = static_cast<std::size_t>(*config.limits.connections);
+    const auto exposure = config.auth.required ? server::Exposure::Anywhere : server::Exposure::Loopback;
+    WEIR_ASSIGN(http, server::HttpServer::start(config.listen.address, config.listen.port, api_->handler(),
+                                                limits, exposure));
     http_ = std::move(http);
     api_->bound_to(http_->port());
     WEIR_TRY(apply_documents());
@@ -114,9 +187,9 @@ Status Node::start() {
 }
 
 Status Node::apply_documents() {
-    if (options_.apply.empty()) return {};
-    WEIR_ASSIGN(request, read_documents_to_apply(options_.apply));
-    request.actor = {"local:dev", "given on the command line of weir dev"};
+    if (options_.config.apply.empty()) return {};
+    WEIR_ASSIGN(request, read_documents_to_apply(options_.config.apply));
+    request.actor = {"local:dev", "given at the start of weir"};
     // The engine runs on this thread; the call waits on another one.
     std::optional<Result<engine::ApplyReport>> applied;
     std::atomic<bool> answered = false;
@@ -140,18 +213,20 @@ Status Node::apply_documents() {
 }
 
 Status Node::start_sources() {
-    for (const auto& folder : options_.folders) {
+    for (const auto& folder : options_.config.folders) {
         events::FolderOptions settings;
         settings.name = folder.name;
         settings.folder = folder.directory;
         settings.existing = folder.publish_existing ? events::Existing::Publish : events::Existing::Ignore;
-        settings.state_path = options_.data + "/folder-" + folder.name + ".db";
+        settings.state_path = options_.config.data + "/folder-" + folder.name + ".db";
+        settings.pattern = folder.pattern;
+        settings.event_type = folder.type;
+        settings.hidden = folder.hidden;
+        settings.temporary = folder.temporary;
+        settings.settle = folder.settle;
         WEIR_ASSIGN(source, events::make_folder_source(std::move(settings), clock_));
-        WEIR_TRY(source->start([this](std::span<const events::Event> events) -> Status {
-            const auto published = bus_->publish("", events);
-            if (!published.ok()) return published.error();
-            return {};
-        }));
+        WEIR_TRY(source->start(
+            [this](std::span<const events::Event> events) { return service_->publish(events); }));
         sources_.push_back(std::move(source));
     }
     return {};
@@ -167,6 +242,7 @@ Status Node::run() {
         }
         auto wait = progressed ? Duration::zero() : shell_->wake_in().value_or(std::chrono::seconds(1));
         wait = std::min<Duration>(wait, std::chrono::seconds(1));
+        watch_tokens();
         if (!progressed) keep_house();
         if (!loop_.run_until(clock_.steady_now() + wait)) break;
     }
@@ -185,9 +261,56 @@ void Node::keep_house() {
     }
     if (now >= next_retention_ && shell_->idle()) {
         next_retention_ = now + retention_every;
-        if (const auto kept = ledger_->retain(clock_.now() - payload_retention); !kept.ok())
+        if (const auto kept = ledger_->retain(clock_.now() - running().limits.payload_retention); !kept.ok())
             log::warn("old payloads were not dropped", {{"error", kept.error().message}});
     }
+}
+
+void Node::watch_tokens() {
+    const auto now = clock_.steady_now();
+    if (!options_.config.auth.required || now < next_tokens_) return;
+    next_tokens_ = now + tokens_every;
+    tokens_file_.with([this](FileWatch& watch) {
+        if (!watch.changed()) return;
+        auto config = running();
+        config.auth.tokens = watch.path();
+        auto tokens = first_tokens(config, options_.makes_token);
+        if (!tokens.ok())
+            return log::error("the tokens are wrong; those known before go on",
+                              {{"problems", tokens.error().message}});
+        log::info("the tokens were read again", {{"tokens", tokens->size()}});
+        bearers_.replace(std::move(*tokens));
+    });
+}
+
+config::Config Node::running() const {
+    return *running_.with([](const auto& config) { return config; });
+}
+
+Status Node::check_backend(const std::string& team, const std::string& backend) const {
+    return running_.with([](const auto& config) { return config; })->check_backend(team, backend);
+}
+
+void Node::take_live(const config::Config& fresh, std::vector<config::Token> tokens) {
+    auto config = running();
+    config.log_level = fresh.log_level;
+    config.teams = fresh.teams;
+    config.limits.payload_retention = fresh.limits.payload_retention;
+    config.auth.tokens = fresh.auth.tokens;
+    for (const auto& name : config::changes_between(config, fresh).live) {
+        const auto found = fresh.said.find(name);
+        if (found == fresh.said.end())
+            config.said.erase(name);
+        else
+            config.said[name] = found->second;
+    }
+    if (config.auth.required) {
+        bearers_.replace(std::move(tokens));
+        tokens_file_.with([&](FileWatch& watch) { watch = FileWatch(config.auth.tokens); });
+    }
+    log::init(log::level_from(config.log_level));
+    auto shared = std::make_shared<const config::Config>(std::move(config));
+    running_.with([&](auto& slot) { slot.swap(shared); });
 }
 
 void Node::stop() {
@@ -199,7 +322,9 @@ void Node::stop() {
 }
 
 std::string Node::url() const {
-    return "http://" + options_.address + ":" + std::to_string(http_->port());
+    const auto& address = options_.config.listen.address;
+    const bool six = address.find(':') != std::string::npos;
+    return "http://" + (six ? "[" + address + "]" : address) + ":" + std::to_string(http_->port());
 }
 
 std::vector<engine::ReadyItem> Node::readiness() const {
@@ -208,6 +333,14 @@ std::vector<engine::ReadyItem> Node::readiness() const {
         const auto state = source->state();
         items.push_back({"source " + state.name, state.healthy, state.detail});
     }
+    for (const auto& named : buses_) {
+        const auto state = named.bus->state();
+        auto detail = std::string(events::to_string(state.durability));
+        if (!state.durability_note.empty()) detail += ": " + state.durability_note;
+        if (!state.connected) detail = "not connected: " + state.detail;
+        items.push_back({"bus " + named.name, state.connected, std::move(detail)});
+    }
+    if (!local_) return items;
     const bool alive = supervisor_.alive();
     items.push_back({"backend local", alive, alive ? "" : "its supervisor is gone: restart weir"});
     return items;
@@ -223,9 +356,9 @@ Node::~Node() {
     commits_.reset();
     if (local_) local_->close();
     if (null_) null_->close();
-    if (bus_) {
-        bus_->on_append({});
-        bus_->close();
+    for (const auto& named : buses_) {
+        named.bus->on_append({});
+        named.bus->close();
     }
     shell_.reset();
     if (ledger_) ledger_->close();

@@ -7,7 +7,8 @@
 
 #include <weir/base/loop.hpp>
 #include <weir/base/pool.hpp>
-#include <weir/cli/cli.hpp>
+#include <weir/base/sync.hpp>
+#include <weir/config/config.hpp>
 #include <weir/engine/service.hpp>
 #include <weir/engine/shell.hpp>
 #include <weir/events/bus.hpp>
@@ -18,13 +19,24 @@
 #include <weir/server/api.hpp>
 #include <weir/server/http_server.hpp>
 
+#include "buses.hpp"
+#include "team_launcher.hpp"
+#include "tokens.hpp"
+
 namespace weir::app {
+
+/// What a weir process is made of.
+struct NodeOptions {
+    config::Config config;
+    bool makes_token = false; ///< with auth.required: DATA/token is made (weir dev)
+    bool take_over = false;   ///< from an engine that still has the data folder
+};
 
 /// Everything of one weir process, put together and taken apart in the right order.
 /// Thread: open(), start(), run() on the main thread, which is the engine's; stop() on any other.
 class Node {
   public:
-    static Result<std::unique_ptr<Node>> open(const cli::DevOptions& options,
+    static Result<std::unique_ptr<Node>> open(const NodeOptions& options,
                                               flows::local::Supervisor& supervisor);
     ~Node();
 
@@ -36,27 +48,42 @@ class Node {
     void stop();
     [[nodiscard]] std::string url() const;
 
+    /// The configuration as it is in force now. Any thread.
+    [[nodiscard]] config::Config running() const;
+    /// Takes over what of a configuration can change while weir runs: log level, teams, tokens, the retention
+    /// of payloads. Everything else of it is left out. Any thread.
+    void take_live(const config::Config& fresh, std::vector<config::Token> tokens);
+
   private:
-    Node(const cli::DevOptions& options, flows::local::Supervisor& supervisor);
+    Node(const NodeOptions& options, flows::local::Supervisor& supervisor);
     Status open_storage();
+    Status open_backends();
     Status open_engine();
     Status apply_documents();
     Status start_sources();
     void keep_house();
+    void watch_tokens();
+    [[nodiscard]] engine::ShellConfig shell_config() const;
+    [[nodiscard]] Status check_backend(const std::string& team, const std::string& backend) const;
     [[nodiscard]] std::vector<engine::ReadyItem> readiness() const;
 
-    cli::DevOptions options_;
+    NodeOptions options_;
+    Sync<std::shared_ptr<const config::Config>> running_;
     flows::local::Supervisor& supervisor_;
     SystemClock clock_;
     Loop loop_;
     std::unique_ptr<Pool> commits_;
     std::unique_ptr<ledger::SqliteLedger> ledger_;
-    std::unique_ptr<events::Bus> bus_;
+    std::vector<NamedBus> buses_;
+    events::Bus* publish_ = nullptr; ///< of buses_: takes what is published here
     std::unique_ptr<flows::local::LocalBackend> local_;
     std::unique_ptr<flows::null::NullLauncher> null_;
+    std::vector<std::unique_ptr<TeamLauncher>> launchers_; ///< what teams are let use of them
     std::unique_ptr<engine::Shell> shell_;
     std::unique_ptr<engine::EngineService> service_;
-    server::AllowAll authorizer_;
+    server::AllowAll everybody_;
+    server::TokenAuthorizer bearers_{{}};
+    Sync<FileWatch> tokens_file_;
     std::unique_ptr<server::Api> api_;
     std::unique_ptr<server::HttpServer> http_;
     std::vector<std::unique_ptr<events::Source>> sources_;
@@ -64,6 +91,7 @@ class Node {
     std::int64_t commits_at_checkpoint_ = 0;
     SteadyInstant next_checkpoint_{};
     SteadyInstant next_retention_{};
+    SteadyInstant next_tokens_{};
 };
 
 } // namespace weir::app

@@ -18,8 +18,9 @@ sigset_t stop_signals() {
 
 } // namespace
 
-Signals::Signals() {
-    const auto set = stop_signals();
+Signals::Signals(bool with_hangup) : with_hangup_(with_hangup) {
+    auto set = stop_signals();
+    if (with_hangup_) sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
 }
@@ -30,11 +31,13 @@ Signals::~Signals() {
     thread_.join();
 }
 
-void Signals::on_stop(std::function<void()> stop) {
-    thread_ = std::thread([stop = std::move(stop)] {
-        const auto set = stop_signals();
+void Signals::start(std::function<void()> stop, std::function<void()> hangup) {
+    thread_ = std::thread([stop = std::move(stop), hangup = std::move(hangup), with_hangup = with_hangup_] {
+        auto set = stop_signals();
+        if (with_hangup) sigaddset(&set, SIGHUP);
         int signal = 0;
-        sigwait(&set, &signal);
+        while (sigwait(&set, &signal) == 0 && signal == SIGHUP)
+            hangup();
         // Whoever asks twice does not want to wait for the clean way.
         std::signal(SIGINT, SIG_DFL);
         std::signal(SIGTERM, SIG_DFL);

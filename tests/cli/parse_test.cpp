@@ -30,9 +30,9 @@ TEST_CASE("help and version are results, wrong use is told apart") {
 
 TEST_CASE("every command has help with examples") {
     for (const auto* name :
-         {"dev", "apply",   "check",    "delete", "pause",  "resume",  "cancel",    "retry",
-          "run", "publish", "triggers", "flows",  "runs",   "events",  "decisions", "audit",
-          "why", "lineage", "eval",     "logs",   "ledger", "version", "schedule"}) {
+         {"dev",     "apply",    "check",  "delete",  "pause",    "resume",    "cancel", "retry", "run",
+          "publish", "triggers", "flows",  "runs",    "events",   "decisions", "audit",  "why",   "lineage",
+          "eval",    "logs",     "ledger", "version", "schedule", "serve",     "token"}) {
         INFO(name);
         const auto asked = invoke({"help", name});
         CHECK(asked.code == 0);
@@ -46,7 +46,7 @@ TEST_CASE("every command has help with examples") {
 
 TEST_CASE("what is not built yet is refused by name") {
     for (const auto* name :
-         {"serve", "simulate", "test", "fire", "backfill", "slots", "sources", "doctor"}) {
+         {"simulate", "test", "fire", "backfill", "slots", "sources", "doctor"}) {
         const auto outcome = invoke({name, "--with", "anything"});
         CHECK(outcome.code == 2);
         CHECK(outcome.err == "weir: `weir " + std::string(name) + "` is not built yet\n");
@@ -62,16 +62,16 @@ TEST_CASE("what is not built yet is refused by name") {
 }
 
 TEST_CASE("dev hands its options over") {
-    DevOptions got;
+    ServeOptions got;
     Commands hooks;
-    hooks.dev = [&](const DevOptions& options) {
+    hooks.dev = [&](const ServeOptions& options) {
         got = options;
         return 7;
     };
     CHECK(invoke({"dev"}, hooks).code == 7);
-    CHECK(got.data == ".weir");
-    CHECK(got.port == 9347);
-    CHECK(got.folders.empty());
+    // What is not given is the file's affair.
+    CHECK((!got.data && !got.port && !got.address && !got.instance && !got.log_level));
+    CHECK((got.config.empty() && got.folders.empty() && !got.take_over));
     CHECK(invoke({"dev",
                   "--data",
                   "d",
@@ -92,7 +92,9 @@ TEST_CASE("dev hands its options over") {
                   "--on-ready",
                   "r",
                   "--allow-host",
-                  "weir.test"},
+                  "weir.test",
+                  "--config",
+                  "c.yaml"},
                  hooks)
               .code == 7);
     CHECK(got.port == 0);
@@ -104,6 +106,9 @@ TEST_CASE("dev hands its options over") {
     CHECK(got.folders[1].publish_existing);
     CHECK(got.apply == std::vector<std::string>{"x", "y"});
     CHECK(got.instance == "lab");
+    CHECK(got.data == "d");
+    CHECK(got.log_level == "debug");
+    CHECK(got.config == "c.yaml");
     CHECK(got.on_ready == "r");
     CHECK(got.allowed_hosts == std::vector<std::string>{"weir.test"});
     for (const auto& wrong : std::vector<std::vector<std::string>>{{"--port", "65536"},
@@ -120,6 +125,28 @@ TEST_CASE("dev hands its options over") {
         CHECK(invoke(words, hooks).code == 2);
     }
     CHECK(invoke({"dev"}).code == 2);
+}
+
+TEST_CASE("serve takes a configuration file, and what wins over it") {
+    ServeOptions got;
+    Commands hooks;
+    hooks.serve = [&](const ServeOptions& options) {
+        got = options;
+        return 7;
+    };
+    CHECK(invoke({"serve", "--config", "c.yaml"}, hooks).code == 7);
+    CHECK(got.config == "c.yaml");
+    CHECK((!got.data && !got.port && !got.take_over));
+    CHECK(invoke({"serve", "--config", "c", "--take-over", "--port", "0", "--data", "d", "--log-level",
+                  "warn", "--on-ready", "r"},
+                 hooks)
+              .code == 7);
+    CHECK((got.take_over && got.port == 0 && got.data == "d" && got.log_level == "warn" &&
+           got.on_ready == "r"));
+    CHECK(invoke({"serve"}, hooks).code == 2);
+    CHECK(invoke({"serve", "--config", "c", "--address", "0.0.0.0"}, hooks).code == 2);
+    CHECK(invoke({"dev", "--take-over"}, hooks).code == 2);
+    CHECK(invoke({"serve", "--config", "c"}).code == 2);
 }
 
 TEST_CASE("ledger commands hand their options over") {

@@ -167,6 +167,10 @@ TEST_CASE("teams name backends that are there") {
         CHECK(holds(with("teams: {ads: {backends: local, " + std::string(later) + ": x}}"),
                     "not built yet: " + std::string(later)));
     CHECK(!good("weir: 1\nteams: {}\n").allows("ads", "local"));
+    const auto config = good("weir: 1\nbackends: {local: {}}\nteams: {ads: {backends: local}}\n");
+    CHECK(config.check_backend("ads", "local").ok());
+    CHECK(config.check_backend("lab", "local").error().kind == ErrorKind::Denied);
+    CHECK(config.check_backend("ads", "null").error().kind == ErrorKind::Invalid);
 }
 
 TEST_CASE("beyond loopback nothing is served without tokens") {

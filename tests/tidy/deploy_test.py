@@ -73,6 +73,27 @@ class Deploy(unittest.TestCase):
         state = "/var/lib/" + unit["Service"]["StateDirectory"]
         self.assertTrue(words[words.index("--data") + 1].startswith(state))
 
+    def test_sample_configurations(self):
+        samples = sorted((DEPLOY / "config").glob("*.yaml"))
+        self.assertGreaterEqual({path.stem for path in samples}, {"laptop", "nats", "kafka", "service", "container"})
+        environment = {"PATH": "/usr/bin:/bin"}
+        for sample in samples:
+            # What lies in /etc is missing here: noted, no problem.
+            done = subprocess.run([WEIR, "check", sample], capture_output=True, text=True, check=False, env=environment)
+            self.assertEqual(done.returncode, 0, f"{sample.name}: {done.stderr}")
+            self.assertIn("1 configuration is fine", done.stdout)
+            wrong = sample.read_text().replace("weir: 1\n", "weir: 1\nlisen: {}\n")
+            done = subprocess.run(
+                [WEIR, "check", "/dev/stdin"], input=wrong, capture_output=True, text=True, check=False, env=environment
+            )
+            self.assertEqual(done.returncode, 1, sample.name)
+
+    def test_what_is_started_names_a_sample(self):
+        unit = (DEPLOY / "weir.service").read_text()
+        for text, name in ((unit, "service"), ((DEPLOY / "Containerfile").read_text(), "container")):
+            self.assertIn(f"deploy/config/{name}.yaml", text)
+            self.assertIn("/etc/weir/weir.yaml", text)
+
     def test_a_flag_that_is_not_there(self):
         self.assertEqual(unknown_flags(["--data", "x", "--colour"], "  --data DIR\n  --color\n"), ["--colour"])
 

@@ -90,6 +90,8 @@ Result<int> apply(const Environment& environment, const ApplyOptions& options) {
         // Pipelines lie beside the documents that name them; only what nobody names is worth a word.
         if (!gathered.extra.contains(path)) note("passed over " + path + ": neither a trigger nor a flow");
     }
+    for (const auto& config : gathered.configs)
+        note("passed over " + config.name + ": a configuration, for `weir serve --config`");
     if (!gathered.problems.empty()) return refuse(gathered.problems);
     if (gathered.files.empty() && !options.prune)
         return invalid("no documents found; expected *.yaml, *.yml or *.json with `trigger:` or `flow:`");

@@ -3,6 +3,7 @@
 #include <weir/base/text.hpp>
 #include <weir/cli/cli.hpp>
 #include <weir/cli/documents.hpp>
+#include <weir/config/config.hpp>
 #include <weir/engine/binding.hpp>
 #include <weir/flows/document.hpp>
 #include <weir/triggers/compiled.hpp>
@@ -21,6 +22,22 @@ class Checker {
         : team_(options.team.empty() ? "default" : options.team),
           flows_are_complete_(!options.flow_paths.empty()) {}
 
+    /// What stands outside of a configuration is looked at too: what is missing here may be there where weir
+    /// will run, and is only noted.
+    void add_configs(const Gathered& gathered) {
+        for (const auto& file : gathered.configs) {
+            ++config_count_;
+            auto config = config::parse_config(file.text, file.name, problems_);
+            if (!config) continue;
+            const auto outside = config::check_outside(*config);
+            for (const auto& warning : outside.warnings)
+                notes_.push_back(warning + " (here; `weir serve` refuses to start like this)");
+            for (const auto& problem : outside.problems)
+                outside_.push_back(problem);
+            configs_.push_back(std::move(*config));
+        }
+    }
+
     void add_flows(const Gathered& gathered) {
         for (const auto& file : gathered.files) {
             if (!file.has_flow) continue;
@@ -37,6 +54,7 @@ class Checker {
             };
             for (auto& flow : flows::read_flows(file.text, file.name, loader, problems_)) {
                 const auto name = flow.team + "/" + flow.flow;
+                check_backend(flow, file.name);
                 if (!flows_.try_emplace(name, std::move(flow)).second)
                     problems_.push_back(
                         {{file.name, 0, 0}, "the flow " + name + " stands here a second time"});
@@ -62,12 +80,30 @@ class Checker {
 
     [[nodiscard]] const Problems& problems() const { return problems_; }
     [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
+    /// Problems that name their place themselves.
+    [[nodiscard]] const std::vector<std::string>& outside() const { return outside_; }
     [[nodiscard]] std::string summary() const {
-        return std::to_string(trigger_count_) + (trigger_count_ == 1 ? " trigger" : " triggers") + " and " +
-               std::to_string(flow_count_) + (flow_count_ == 1 ? " flow" : " flows") + " are fine";
+        const auto configs =
+            std::to_string(config_count_) + (config_count_ == 1 ? " configuration" : " configurations");
+        if (trigger_count_ + flow_count_ == 0)
+            return configs + (config_count_ == 1 ? " is fine" : " are fine");
+        return (config_count_ == 0 ? "" : configs + ", ") + std::to_string(trigger_count_) +
+               (trigger_count_ == 1 ? " trigger" : " triggers") + " and " + std::to_string(flow_count_) +
+               (flow_count_ == 1 ? " flow" : " flows") + " are fine";
     }
 
   private:
+    /// A flow's team may use its backend, in every configuration that is checked along with it.
+    void check_backend(const flows::FlowVersion& flow, const std::string& file) {
+        for (const auto& config : configs_) {
+            const auto allowed = config.check_backend(flow.team, flow.backend);
+            if (!allowed.ok())
+                problems_.push_back({{file, 0, 0},
+                                     "flow " + flow.team + "/" + flow.flow + ": " + allowed.error().message +
+                                         " (" + config.file + ")"});
+        }
+    }
+
     void check_trigger(const triggers::Trigger& trigger) {
         const auto compiled = triggers::compile(trigger, problems_);
         if (!compiled) return;
@@ -91,6 +127,9 @@ class Checker {
     std::map<std::string, flows::FlowVersion> flows_;
     Problems problems_;
     std::vector<std::string> notes_;
+    std::vector<config::Config> configs_;
+    std::vector<std::string> outside_;
+    std::size_t config_count_ = 0;
     std::size_t flow_count_ = 0;
     std::size_t trigger_count_ = 0;
 };
@@ -103,13 +142,17 @@ Result<int> check(const Environment&, const ApplyOptions& options) {
     auto lines = gathered.problems;
     lines.insert(lines.end(), more.problems.begin(), more.problems.end());
     Checker checker(options);
+    checker.add_configs(gathered);
+    checker.add_configs(more);
     checker.add_flows(gathered);
     checker.add_flows(more);
     checker.add_triggers(gathered);
     for (const auto& problem : checker.problems())
         lines.push_back(problem.to_string());
-    if (gathered.files.empty() && lines.empty())
-        return invalid("no documents found; expected *.yaml, *.yml or *.json with `trigger:` or `flow:`");
+    lines.insert(lines.end(), checker.outside().begin(), checker.outside().end());
+    if (gathered.files.empty() && gathered.configs.empty() && lines.empty())
+        return invalid(
+            "no documents found; expected *.yaml, *.yml or *.json with `trigger:`, `flow:` or `weir:`");
     for (const auto& text : checker.notes())
         note(text);
     for (const auto& line : lines)

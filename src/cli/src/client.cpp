@@ -21,6 +21,7 @@ int check_interrupt(void* interrupt, curl_off_t, curl_off_t, curl_off_t, curl_of
 
 ErrorKind kind_of(int status) {
     switch (status) {
+        case 401:
         case 403: return ErrorKind::Denied;
         case 404: return ErrorKind::NotFound;
         case 409: return ErrorKind::Conflict;
@@ -156,6 +157,8 @@ Result<Reply> Client::request(const char* method, std::string_view path, const P
     const std::string principal = "Weir-Principal: " + impl_->environment.principal;
     curl_slist* headers = curl_slist_append(nullptr, principal.c_str());
     headers = curl_slist_append(headers, "Expect:");
+    if (!impl_->environment.token.empty())
+        headers = curl_slist_append(headers, ("Authorization: Bearer " + impl_->environment.token).c_str());
     if (body) headers = curl_slist_append(headers, type.c_str());
     curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);

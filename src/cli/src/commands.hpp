@@ -97,6 +97,15 @@ struct LogsOptions {
 };
 Result<int> logs(const Environment& environment, const LogsOptions& options);
 
+struct TokenOptions {
+    std::string principal;
+    std::vector<std::string> scopes;
+    std::vector<std::string> teams;
+    std::string append; ///< tokens file that gets the line; empty: none
+    bool json = false;
+};
+Result<int> new_token(const Environment& environment, const TokenOptions& options);
+
 struct EvalOptions {
     std::string expression;
     std::string data; ///< file; "-": standard input; empty: none

@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include <weir/base/text.hpp>
+#include <weir/config/config.hpp>
 
 #include "commands.hpp"
 
@@ -73,7 +74,9 @@ class Gatherer {
   private:
     Status add_file(const std::string& path, bool by_name) {
         const auto same = [&](const auto& file) { return file.name == path; };
-        if (std::any_of(out_.files.begin(), out_.files.end(), same)) return {};
+        if (std::any_of(out_.files.begin(), out_.files.end(), same) ||
+            std::any_of(out_.configs.begin(), out_.configs.end(), same))
+            return {};
         auto text = read_file(path, file_bytes_max);
         if (!text.ok()) {
             out_.problems.push_back(text.error().message);
@@ -82,6 +85,11 @@ class Gatherer {
         DocumentFile file{path, std::move(*text), false, false};
         Problems problems;
         const auto documents = read_documents(file.text, path, problems);
+        if (std::any_of(documents.begin(), documents.end(), config::is_config)) {
+            bytes_ += file.text.size();
+            out_.configs.push_back(std::move(file));
+            return {};
+        }
         const auto is_ours = [](const Node& node) { return node.find("trigger") || node.find("flow"); };
         const bool ours = std::any_of(documents.begin(), documents.end(), is_ours);
         if (!by_name && problems.empty() && !ours) {

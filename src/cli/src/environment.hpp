@@ -14,7 +14,8 @@ namespace weir::cli {
 /// What every command needs of the world around it.
 struct Environment {
     std::string server = "http://127.0.0.1:9347";
-    std::string principal; ///< "local:alice"
+    std::string token;     ///< shown as `Authorization: Bearer`; empty: none
+    std::string principal; ///< "local:alice"; counts only where no token is asked for
     const Clock& clock;
     Interrupt& interrupt;
     bool stdout_is_terminal = false;

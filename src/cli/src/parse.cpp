@@ -70,9 +70,13 @@ Parser::Parser(const Commands& hooks, Parsed& out) : hooks_(hooks), out_(out) {
     app_.set_version_flag("--version", "weir " + hooks.version);
     app_.footer(
         "Exit codes: 0 done, 1 failed, 2 wrong use (or not built yet).\n"
-        "Client commands ask the server at --server or WEIR_SERVER, else http://127.0.0.1:9347.\n"
+        "Client commands ask the server at --server or WEIR_SERVER, else http://127.0.0.1:9347; they show "
+        "the "
+        "token of --token-file, of --data DIR (DIR/token), or WEIR_TOKEN.\n"
         "`weir help COMMAND` shows examples.");
     add_dev();
+    add_serve();
+    add_token();
     add_ledger();
     add_documents();
     add_publish();
@@ -130,22 +134,35 @@ std::string a_folder(const std::string& text) {
 
 } // namespace
 
+namespace {
+
+/// Options that dev and serve share.
+void add_place(CLI::App* command, ServeOptions& options) {
+    command->add_option("--data", options.data, "folder of ledger, bus and runs (dev: .weir)")
+        ->check(a_folder);
+    command->add_option("--port", options.port, "port to listen on; 0 picks a free one (9347)");
+    command->add_option("--log-level", options.log_level, "of the JSON log on stderr (info)")
+        ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}));
+    command->add_option("--on-ready", options.on_ready,
+                        "file that gets the server's URL once everything is ready");
+}
+
+} // namespace
+
 void Parser::add_dev() {
-    auto options = std::make_shared<DevOptions>();
+    auto options = std::make_shared<ServeOptions>();
     auto* dev = command("dev", "run everything in this process: bus, engine, ledger, local runner, HTTP API",
                         "  weir dev\n"
                         "  weir dev --data /tmp/try --port 0 --folder inbox=./inbox\n"
-                        "  weir dev --apply ./triggers --folder inbox=./inbox:publish");
-    dev->add_option("--data", options->data, "folder of ledger, bus and runs")
-        ->check(a_folder)
-        ->capture_default_str();
-    dev->add_option("--port", options->port, "port on loopback; 0 picks a free one")->capture_default_str();
-    dev->add_option("--address", options->address, "loopback address to listen on")->capture_default_str();
-    dev->add_option("--instance", options->instance, "name of this weir in the source of its events")
+                        "  weir dev --apply ./triggers --folder inbox=./inbox:publish\n"
+                        "  weir dev --config weir.yaml --port 0   # the command line wins over the file");
+    dev->add_option("--config", options->config, "configuration file");
+    add_place(dev, *options);
+    dev->add_option("--address", options->address, "loopback address to listen on (127.0.0.1)");
+    dev->add_option("--instance", options->instance, "name of this weir in the source of its events (dev)")
         ->check([](const std::string& name) {
             return valid_name(name) ? "" : "a name has letters, digits, . _ -";
-        })
-        ->capture_default_str();
+        });
     dev->add_option_function<std::vector<std::string>>(
            "--folder",
            [options](const std::vector<std::string>& texts) {
@@ -161,12 +178,41 @@ void Parser::add_dev() {
         ->allow_extra_args(false);
     dev->add_option("--allow-host", options->allowed_hosts, "a further name that Host headers may carry")
         ->allow_extra_args(false);
-    dev->add_option("--log-level", options->log_level, "of the JSON log on stderr")
-        ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
-        ->capture_default_str();
-    dev->add_option("--on-ready", options->on_ready,
-                    "file that gets the server's URL once everything is ready");
     application(dev, options, hooks_.dev);
+}
+
+void Parser::add_serve() {
+    auto options = std::make_shared<ServeOptions>();
+    auto* serve = command("serve", "run the engine as a configuration file says; SIGHUP reads it again",
+                          "  weir serve --config /etc/weir/weir.yaml\n"
+                          "  weir check /etc/weir/weir.yaml                   # before it is (re)started\n"
+                          "  weir serve --config weir.yaml --take-over        # from an engine that hangs");
+    serve->add_option("--config", options->config, "configuration file")->required();
+    add_place(serve, *options);
+    serve->add_flag("--take-over", options->take_over,
+                    "take the data folder from an engine that still has it; that one ends when it wakes");
+    application(serve, options, hooks_.serve);
+}
+
+void Parser::add_token() {
+    auto* token =
+        command("token", "make bearer tokens",
+                "  weir token new --principal ci --scopes publish\n"
+                "  weir token new --principal alice --scopes operate --team ads --append tokens.yaml");
+    token->require_subcommand(1);
+    auto options = std::make_shared<TokenOptions>();
+    auto* made = command("new", "make a token: shown once, with its line for the tokens file",
+                         "  weir token new --principal alice --scopes read,operate --team ads", token);
+    made->add_option("--principal", options->principal, "who the bearer is; recorded with every act")
+        ->required();
+    made->add_option("--scopes", options->scopes, "publish, read, operate (and read), admin (all)")
+        ->delimiter(',')
+        ->required();
+    made->add_option("--team", options->teams, "acts on and sees this team alone; may be given several times")
+        ->allow_extra_args(false);
+    made->add_option("--append", options->append, "tokens file that gets the line; made if missing (0600)");
+    json(made, options->json);
+    offline(made, options, new_token);
 }
 
 void Parser::add_ledger() {
@@ -233,7 +279,7 @@ void Parser::add_offline() {
 
 void Parser::add_unbuilt() {
     for (const std::string name :
-         {"serve", "simulate", "test", "fire", "backfill", "slots", "sources", "doctor"}) {
+         {"simulate", "test", "fire", "backfill", "slots", "sources", "doctor"}) {
         auto* made = app_.add_subcommand(name, "(not built yet)");
         made->allow_extras();
         made->prefix_command();

@@ -21,6 +21,8 @@ struct Parsed {
     std::function<Result<int>(Environment&)> client; ///< a command of this library
     std::function<int()> application;                ///< a command of the application
     std::string server;                              ///< --server; empty: WEIR_SERVER or the default
+    std::string token_file;                          ///< --token-file
+    std::string data;                                ///< --data of a client command: where a token may be
 };
 
 /// Reads a command line. The hooks are kept by reference.

@@ -19,8 +19,10 @@ void Parser::add_documents() {
     client(made, options, apply);
 
     auto check_options = std::make_shared<ApplyOptions>();
-    auto* checked = command("check", "the checks of apply, offline",
-                            "  weir check trigger.yaml --flows flows/\n  weir check .");
+    auto* checked =
+        command("check", "the checks of apply, offline; of a configuration file too",
+                "  weir check trigger.yaml --flows flows/\n  weir check .\n"
+                "  weir check weir.yaml flows/   # the configuration, and flows against its teams");
     checked->add_option("PATH", check_options->paths, "files and folders")->required();
     checked->add_option("--flows", check_options->flow_paths, "files and folders with all flows there are")
         ->allow_extra_args(false);
@@ -43,7 +45,7 @@ void Parser::add_publish() {
     made->add_option("--id", options->id, "unique within the source; the same id again is a duplicate");
     made->add_option("--source", options->source, "who says so; /weir/cli if not given");
     json(made, options->json);
-    made->add_option("--server", out_.server, "the server's address (else WEIR_SERVER)");
+    server(made);
     made->callback([this, options] {
         const bool of_one = !options->data.empty() || !options->subject.empty() || !options->id.empty();
         if (!options->file.empty() && of_one)
@@ -138,7 +140,7 @@ void Parser::add_explain() {
     trigger->needs(event);
     event->needs(trigger);
     json(made, options->json);
-    made->add_option("--server", out_.server, "the server's address (else WEIR_SERVER)");
+    server(made);
     made->callback([this, options] {
         if (!options->run.empty() && !options->trigger.empty())
             throw CLI::ValidationError("RUN", "cannot go with --trigger and --event");
@@ -165,7 +167,7 @@ void Parser::add_explain() {
         ->capture_default_str();
     lines->add_option("--format", line_options->format, "tree or json (dot and svg are not built yet)")
         ->capture_default_str();
-    lines->add_option("--server", out_.server, "the server's address (else WEIR_SERVER)");
+    server(lines);
     lines->callback([this, line_options] {
         const auto& format = line_options->format;
         if (format == "dot" || format == "svg")

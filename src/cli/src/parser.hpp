@@ -37,8 +37,18 @@ class Parser {
     template <class Options>
     void client(CLI::App* command, std::shared_ptr<Options> options,
                 Result<int> (*action)(const Environment&, const Options&)) {
-        command->add_option("--server", out_.server, "the server's address (else WEIR_SERVER)");
+        server(command);
         offline(command, std::move(options), action);
+    }
+    /// Which server, and what proves who asks.
+    void server(CLI::App* command) {
+        command->add_option("--server", out_.server, "the server's address (else WEIR_SERVER)");
+        auto* file = command->add_option("--token-file", out_.token_file,
+                                         "file with the token to show (else --data, else WEIR_TOKEN)");
+        command
+            ->add_option("--data", out_.data,
+                         "data folder of a weir on this machine: its token file, if it has one")
+            ->excludes(file);
     }
     template <class Options>
     void offline(CLI::App* command, std::shared_ptr<Options> options,
@@ -69,6 +79,8 @@ class Parser {
     }
 
     void add_dev();
+    void add_serve();
+    void add_token();
     void add_ledger();
     void add_documents();
     void add_publish();

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include <weir/cli/cli.hpp>
+#include <weir/config/secret.hpp>
 
 #include "environment.hpp"
 #include "parse.hpp"
@@ -17,6 +18,20 @@ std::size_t terminal_width() {
     winsize size{};
     if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20) return size.ws_col;
     return 80;
+}
+
+/// The token to show: --token-file, else what --data holds, else WEIR_TOKEN; none is no error.
+Result<std::string> token_of(const Parsed& parsed) {
+    const auto read = [](const std::string& path) {
+        return config::read_secret({{}, path, {"the token", 0, 0}});
+    };
+    if (!parsed.token_file.empty()) return read(parsed.token_file);
+    if (!parsed.data.empty()) {
+        const auto path = parsed.data + "/token";
+        if (::access(path.c_str(), F_OK) == 0) return read(path);
+    }
+    const char* set = std::getenv("WEIR_TOKEN");
+    return std::string(set == nullptr ? "" : set);
 }
 
 int run_client(const Parsed& parsed) {
@@ -31,6 +46,14 @@ int run_client(const Parsed& parsed) {
     } else if (const char* set = std::getenv("WEIR_SERVER"); set != nullptr && *set != '\0') {
         environment.server = set;
     }
+    auto token = token_of(parsed);
+    if (token.ok() && token->find_first_of("\r\n") != std::string::npos)
+        token = invalid("a token is one line");
+    if (!token.ok()) {
+        complain(token.error().message);
+        return exit_failed;
+    }
+    environment.token = std::move(*token);
     const auto result = parsed.client(environment);
     std::fflush(stdout);
     if (!result.ok()) {

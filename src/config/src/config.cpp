@@ -88,6 +88,14 @@ bool Config::allows(const std::string& team, const std::string& backend) const {
     return std::find(allowed.begin(), allowed.end(), backend) != allowed.end();
 }
 
+Status Config::check_backend(const std::string& team, const std::string& backend) const {
+    const bool there = backend == "null" ? backends.null : backend == "local" && backends.local.has_value();
+    if (!there) return invalid("there is no backend \"" + printable(backend, 60) + "\" in the configuration");
+    if (allows(team, backend)) return {};
+    return Error(ErrorKind::Denied, "the team " + printable(team, 128) + " may not use the backend " +
+                                        backend + "; `teams` in the configuration says who may");
+}
+
 Outside check_outside(const Config& config) {
     OutsideCheck check;
     for (const auto& bus : config.buses)

@@ -181,6 +181,14 @@ ApplyPlan read_apply(const ApplyRequest& request, const std::string& path) {
     return plan;
 }
 
+void check_backends(ApplyPlan& plan,
+                    const std::function<Status(const std::string&, const std::string&)>& allowed) {
+    for (const auto& flow : plan.input.flows)
+        if (const auto status = allowed(flow->team, flow->backend); !status.ok())
+            plan.report.problems.push_back("flow " + flow->team + "/" + flow->flow + ": " +
+                                           status.error().message);
+}
+
 Status check_teams(const ApplyPlan& plan) {
     const auto check = [&](const std::string& what, const std::string& team) -> Status {
         if (reaches(plan, team)) return {};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +28,10 @@ struct ApplyPlan {
 /// Reads all documents, compiles every expression, checks that pipelines can run here. Problems end up in the
 /// report.
 ApplyPlan read_apply(const ApplyRequest& request, const std::string& path);
+
+/// Adds a problem for each flow whose team may not use its backend.
+void check_backends(ApplyPlan& plan,
+                    const std::function<Status(const std::string&, const std::string&)>& allowed);
 
 /// `denied` if a document of the plan, or the flow that one of its triggers launches, belongs to a team that
 /// the caller does not reach.

@@ -30,8 +30,8 @@ class Field {
     std::string json_;
 };
 
-/// Lines go to stderr as JSON objects: ts, level, msg, then the fields. Call once, before threads. Default:
-/// Info.
+/// Lines go to stderr as JSON objects: ts, level, msg, then the fields. Call first before threads; again,
+/// from any thread, to change the level. Default: Info.
 void init(Level level);
 /// "debug", "info", "warn", "error", "off"; anything else: Info.
 Level level_from(std::string_view name);

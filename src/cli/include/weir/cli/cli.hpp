@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,17 +22,19 @@ struct FolderOption {
     bool publish_existing = false; ///< `:publish`: files already there become events at the first start
 };
 
-/// `weir dev`.
-struct DevOptions {
-    std::string data = ".weir"; ///< folder of ledger, bus and runs; made if missing
-    std::string address = "127.0.0.1";
-    std::uint16_t port = 9347;    ///< 0: any free one
-    std::string instance = "dev"; ///< name of this weir in the source of its events
-    std::vector<FolderOption> folders;
+/// `weir dev` and `weir serve`. What is given on the command line wins over the configuration file.
+struct ServeOptions {
+    std::string config;                     ///< configuration file; empty: none (dev)
+    std::optional<std::string> data;        ///< folder of ledger, bus and runs; made if missing
+    std::optional<std::string> address;     ///< to listen on
+    std::optional<std::uint16_t> port;      ///< 0: any free one
+    std::optional<std::string> instance;    ///< name of this weir in the source of its events
+    std::optional<std::string> log_level;   ///< debug, info, warn, error, off
+    std::vector<FolderOption> folders;      ///< beside those of the file; the same name takes its place
     std::vector<std::string> apply;         ///< files and folders applied before the first event is read
     std::vector<std::string> allowed_hosts; ///< further names in Host headers
-    std::string log_level = "info";         ///< debug, info, warn, error, off
-    std::string on_ready; ///< file written once everything is ready: the server's URL; empty: none
+    std::string on_ready;   ///< file written once everything is ready: the server's URL; empty: none
+    bool take_over = false; ///< from an engine that still has the data folder
 };
 
 /// `weir ledger backup|restore|verify|claim`. These open the data folder themselves; no server is asked.
@@ -48,7 +51,8 @@ struct LedgerOptions {
 /// An empty one makes its command fail as "not in this build".
 struct Commands {
     std::string version; ///< "0.1.0"
-    std::function<int(const DevOptions&)> dev;
+    std::function<int(const ServeOptions&)> dev;
+    std::function<int(const ServeOptions&)> serve;
     std::function<int(const LedgerOptions&)> ledger_backup;
     std::function<int(const LedgerOptions&)> ledger_restore;
     std::function<int(const LedgerOptions&)> ledger_verify;

@@ -20,6 +20,7 @@ struct DocumentFile {
 /// What `weir apply` and `weir check` work on.
 struct Gathered {
     std::vector<DocumentFile> files;          ///< those with flows first, else in order
+    std::vector<DocumentFile> configs;        ///< configuration files (`weir: 1`): nothing to apply
     std::map<std::string, std::string> extra; ///< pipelines: the document's folder and the path written in it
     std::vector<std::string> passed_over;     ///< files of folders that hold neither a trigger nor a flow
     std::vector<std::string> problems;        ///< "file:line:column: ..."

@@ -109,6 +109,8 @@ struct Config {
     static Config laptop();
     /// True if the team may launch flows of this backend.
     [[nodiscard]] bool allows(const std::string& team, const std::string& backend) const;
+    /// `invalid` if there is no such backend, `denied` if the team may not use it.
+    [[nodiscard]] Status check_backend(const std::string& team, const std::string& backend) const;
 };
 
 /// The fields of the configuration file. This table drives reading, JSON Schema and reference.

@@ -21,6 +21,9 @@ struct ServicePorts {
     ledger::LedgerReader& reader;
     /// Sources, backends and whatever else the application knows to be ready or not. Any thread.
     std::function<std::vector<ReadyItem>()> more_readiness;
+    /// Whether a team may use a backend; asked when a flow is applied. Any thread. Empty: every team every
+    /// one.
+    std::function<Status(const std::string& team, const std::string& backend)> check_backend;
     std::string path; ///< PATH in which commands of pipelines are looked for
 };
 
