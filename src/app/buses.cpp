@@ -16,11 +16,13 @@ using Opened = Result<std::unique_ptr<events::Bus>>;
 struct Context {
     const config::Config& config;
     const Clock& clock;
+    bool take_over = false;
 };
 
 Opened open_embedded(const config::BusConfig& bus, const Context& context) {
-    return events::open_embedded_bus(context.config.data + "/events.db", context.clock,
-                                     std::get<config::EmbeddedBus>(bus.kind).options);
+    auto options = std::get<config::EmbeddedBus>(bus.kind).options;
+    options.take_over = context.take_over;
+    return events::open_embedded_bus(context.config.data + "/events.db", context.clock, std::move(options));
 }
 
 #ifdef WEIR_WITH_NATS
@@ -33,9 +35,9 @@ constexpr std::nullptr_t open_nats = nullptr;
 #endif
 
 #ifdef WEIR_WITH_KAFKA
-Opened open_kafka(const config::BusConfig& bus, const Context&) {
+Opened open_kafka(const config::BusConfig& bus, const Context& context) {
     WEIR_ASSIGN(options, config::with_secrets(std::get<config::KafkaBus>(bus.kind)));
-    return events::open_kafka_bus(std::move(options));
+    return events::open_kafka_bus(context.clock, std::move(options));
 }
 #else
 constexpr std::nullptr_t open_kafka = nullptr;
@@ -70,11 +72,11 @@ Status check_bus_kinds(const config::Config& config) {
     return {};
 }
 
-Result<std::vector<NamedBus>> open_buses(const config::Config& config, const Clock& clock) {
+Result<std::vector<NamedBus>> open_buses(const config::Config& config, const Clock& clock, bool take_over) {
     WEIR_TRY(check_bus_kinds(config));
     std::vector<NamedBus> buses;
     for (const auto& bus : config.buses) {
-        auto opened = kind_of(bus).open(bus, {config, clock});
+        auto opened = kind_of(bus).open(bus, {config, clock, take_over});
         if (!opened.ok()) return opened.error().in("bus " + bus.name);
         buses.push_back({bus.name, std::move(*opened)});
     }

@@ -3,13 +3,16 @@
 #include <cstdio>
 #include <string>
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <weir/base/clock.hpp>
 #include <weir/base/json.hpp>
-#include <weir/events/embedded_bus.hpp>
+#include <weir/config/config.hpp>
 #include <weir/ledger/maintenance.hpp>
 #include <weir/ledger/sqlite_ledger.hpp>
+
+#include "buses.hpp"
 
 namespace weir::app {
 namespace {
@@ -86,34 +89,76 @@ int ledger_verify(const cli::LedgerOptions& options) {
     return report->findings.empty() ? cli::exit_done : cli::exit_failed;
 }
 
+namespace {
+
+/// How long a bus is waited for.
+constexpr auto bus_patience = std::chrono::seconds(20);
+
+/// The heads of everything that a configuration reads, registered in the ledger where they are new.
+Result<std::vector<ledger::PositionRow>> heads_of(const config::Config& config, ledger::SqliteLedger& ledger) {
+    const SystemClock clock;
+    WEIR_ASSIGN(buses, open_buses(config, clock));
+    std::vector<ledger::PositionRow> heads;
+    for (const auto& named : buses) {
+        const auto until = clock.steady_now() + bus_patience;
+        auto streams = named.bus->streams();
+        while (!streams.ok() && retryable(streams.error().kind) && clock.steady_now() < until) {
+            ::poll(nullptr, 0, 100); // a remote bus connects meanwhile
+            streams = named.bus->streams();
+        }
+        if (!streams.ok()) return streams.error().in("bus " + named.name);
+        for (const auto& stream : *streams) {
+            ledger::StreamState sight;
+            sight.name = stream.name;
+            sight.kind = "bus";
+            sight.family = stream.family;
+            sight.incarnation = stream.incarnation;
+            WEIR_ASSIGN(state, ledger.register_stream(sight));
+            ledger::PositionRow row;
+            row.stream = state.no;
+            row.position = std::max(stream.head, stream.last);
+            row.time = clock.now();
+            heads.push_back(row);
+        }
+        named.bus->close();
+    }
+    return heads;
+}
+
+Status claim(const config::Config& config, bool as_new) {
+    ledger::SqliteLedgerOptions settings;
+    settings.path = config.data + "/ledger.db";
+    settings.create = false;
+    WEIR_ASSIGN(ledger, ledger::open_sqlite_ledger(settings));
+    std::vector<ledger::PositionRow> heads;
+    if (as_new) {
+        WEIR_ASSIGN(found, heads_of(config, *ledger));
+        heads = std::move(found);
+    }
+    return ledger->claim(as_new ? ledger::Claim::New : ledger::Claim::Moved, heads);
+}
+
+} // namespace
+
 int ledger_claim(const cli::LedgerOptions& options) {
     if (options.moved == options.as_new)
         return failed("claim", invalid("say --moved (the old place is gone) or --new (both go on)")),
                cli::exit_wrong_use;
-    ledger::SqliteLedgerOptions settings;
-    settings.path = ledger_path(options);
-    settings.create = false;
-    auto ledger = ledger::open_sqlite_ledger(settings);
-    if (!ledger.ok()) return failed("claim", ledger.error());
-    std::vector<ledger::PositionRow> heads;
-    if (options.as_new) {
-        SystemClock clock;
-        auto bus = events::open_embedded_bus(options.data + "/events.db", clock);
-        if (!bus.ok()) return failed("claim", bus.error());
-        const auto streams = (*bus)->streams();
-        if (!streams.ok()) return failed("claim", streams.error());
-        for (const auto& stream : *streams) {
-            const auto state = (*ledger)->register_stream(
-                {.name = stream.name, .kind = "bus", .incarnation = stream.incarnation});
-            if (!state.ok()) return failed("claim", state.error());
-            heads.push_back({state->no, stream.head, clock.now(), {}, {}});
-        }
+    auto config = config::Config::laptop();
+    config.data = options.data;
+    if (!options.config.empty()) {
+        auto read = config::read_config(options.config);
+        if (!read.ok()) return failed("claim", read.error());
+        config = std::move(*read);
     }
-    const auto claimed = (*ledger)->claim(options.moved ? ledger::Claim::Moved : ledger::Claim::New, heads);
-    if (!claimed.ok()) return failed("claim", claimed.error());
-    std::printf("claimed: %s\n", options.moved
-                                     ? "this ledger goes on here, with the same secret"
-                                     : "this copy goes on with a new secret, from the heads of its streams");
+    if (const auto claimed = claim(config, options.as_new); !claimed.ok())
+        return failed("claim", claimed.error());
+    if (options.json)
+        std::printf("{\"claimed\":\"%s\"}\n", options.moved ? "moved" : "new");
+    else
+        std::printf("claimed: %s\n",
+                    options.moved ? "this ledger goes on here, with the same secret"
+                                  : "this copy goes on with a new secret, from the heads of its streams");
     return cli::exit_done;
 }
 

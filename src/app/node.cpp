@@ -28,6 +28,11 @@ std::string environments_folder(const std::string& data) {
     return data + "/environments";
 }
 
+/// An address of IPv6 stands in brackets.
+std::string in_url(const std::string& address) {
+    return address.find(':') == std::string::npos ? address : "[" + address + "]";
+}
+
 TriggerUid mint_uid() {
     Digest digest{};
     const auto random = random_bytes(digest.size());
@@ -44,7 +49,6 @@ Node::Node(const NodeOptions& options, flows::local::Supervisor& supervisor)
       commits_(std::make_unique<Pool>(1, 16)) {}
 
 Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options, flows::local::Supervisor& supervisor) {
-    if (options.take_over) return unsupported("--take-over is not built yet");
     std::unique_ptr<Node> node(new Node(options, supervisor));
     WEIR_TRY(node->open_storage());
     WEIR_TRY(node->open_backends());
@@ -57,6 +61,7 @@ Status Node::open_storage() {
     ledger::SqliteLedgerOptions ledger;
     ledger.path = config.data + "/ledger.db";
     ledger.instance = config.instance;
+    ledger.take_over = options_.take_over;
     WEIR_ASSIGN(opened, ledger::open_sqlite_ledger(ledger));
     ledger_ = std::move(opened);
     if (ledger_->moved())
@@ -65,12 +70,22 @@ Status Node::open_storage() {
             " was copied or moved here; say what it is first: `weir ledger claim --moved --data " +
             config.data + "` if the old place is gone, `--new` if both go on");
     if (config.auth.required) {
+        // Looked at before it is read: what changes meanwhile is seen as a change.
+        tokens_file_.with([&](FileWatch& watch) {
+            watch = FileWatch(config.auth.tokens);
+            (void)watch.changed();
+        });
         WEIR_ASSIGN(tokens, first_tokens(config, options_.makes_token));
         bearers_.replace(std::move(tokens));
-        tokens_file_.with([&](FileWatch& watch) { watch = FileWatch(config.auth.tokens); });
     }
-    WEIR_ASSIGN(buses, open_buses(config, clock_));
-    buses_ = std::move(buses);
+    auto buses = open_buses(config, clock_, options_.take_over);
+    if (!buses.ok() && options_.take_over && retryable(buses.error().kind)) {
+        // The embedded bus is in the middle of a write of the process that was frozen: it can neither go on nor back.
+        WEIR_TRY(ledger_->end_frozen_holder());
+        buses = open_buses(config, clock_, true);
+    }
+    if (!buses.ok()) return buses.error();
+    buses_ = std::move(*buses);
     for (const auto& named : buses_)
         if (named.name == config.publish) publish_ = named.bus.get();
     expects(publish_ != nullptr, "the configuration publishes on a bus that it does not have");
@@ -135,6 +150,7 @@ Status Node::open_engine() {
         expects(commits_->try_post(std::move(task)), "more than one commit is under way");
     };
     ports.mint_uid = mint_uid;
+    if (publish_->remote()) ports.outside = publish_;
     shell_ = std::make_unique<engine::Shell>(std::move(ports), shell_config());
     const auto report = [this](flows::RunReport reported) {
         loop_.post([this, settled = std::move(reported)]() mutable { shell_->report(std::move(settled)); });
@@ -145,8 +161,9 @@ Status Node::open_engine() {
     if (shell_->instance() != options_.config.instance)
         log::warn("the ledger keeps the name it was made with",
                   {{"instance", shell_->instance()}, {"configured", options_.config.instance}});
+    // Remote ones are read on threads of their own, which wake the loop.
     for (const auto& named : buses_)
-        named.bus->on_append([this] { loop_.wake(); });
+        if (!named.bus->remote()) named.bus->on_append([this] { loop_.wake(); });
     const char* path = std::getenv("PATH");
     service_ = std::make_unique<engine::EngineService>(
         engine::ServicePorts{loop_, *shell_, *publish_, ledger_->reader(), [this] { return readiness(); },
@@ -156,7 +173,7 @@ Status Node::open_engine() {
     config.version = WEIR_VERSION;
     config.allowed_hosts = given.listen.allowed_hosts;
     // Who comes by the very address is not led there by a page: it could not know a token either.
-    if (!given.listen.on_loopback()) config.allowed_hosts.push_back(given.listen.address);
+    if (!given.listen.on_loopback()) config.allowed_hosts.push_back(in_url(given.listen.address));
     config.watch_is_open = given.listen.on_loopback();
     const auto set = [](const std::optional<std::int64_t>& from, std::size_t& to) {
         if (from) to = static_cast<std::size_t>(*from);
@@ -189,7 +206,7 @@ Status Node::start() {
 Status Node::apply_documents() {
     if (options_.config.apply.empty()) return {};
     WEIR_ASSIGN(request, read_documents_to_apply(options_.config.apply));
-    request.actor = {"local:dev", "given at the start of weir"};
+    request.actor = {options_.makes_token ? "local:dev" : "local:serve", "given at the start of weir"};
     // The engine runs on this thread; the call waits on another one.
     std::optional<Result<engine::ApplyReport>> applied;
     std::atomic<bool> answered = false;
@@ -225,8 +242,13 @@ Status Node::start_sources() {
         settings.temporary = folder.temporary;
         settings.settle = folder.settle;
         WEIR_ASSIGN(source, events::make_folder_source(std::move(settings), clock_));
-        WEIR_TRY(source->start(
-            [this](std::span<const events::Event> events) { return service_->publish(events); }));
+        WEIR_TRY(source->start([this](std::span<const events::Event> events) -> Status {
+            auto published = service_->publish(events);
+            // What is refused for good is skipped; the end of this process refuses nothing for good.
+            if (!published.ok() && published.error().kind == ErrorKind::Cancelled)
+                return unavailable(published.error().message);
+            return published;
+        }));
         sources_.push_back(std::move(source));
     }
     return {};
@@ -322,9 +344,7 @@ void Node::stop() {
 }
 
 std::string Node::url() const {
-    const auto& address = options_.config.listen.address;
-    const bool six = address.find(':') != std::string::npos;
-    return "http://" + (six ? "[" + address + "]" : address) + ":" + std::to_string(http_->port());
+    return "http://" + in_url(options_.config.listen.address) + ":" + std::to_string(http_->port());
 }
 
 std::vector<engine::ReadyItem> Node::readiness() const {
@@ -332,13 +352,6 @@ std::vector<engine::ReadyItem> Node::readiness() const {
     for (const auto& source : sources_) {
         const auto state = source->state();
         items.push_back({"source " + state.name, state.healthy, state.detail});
-    }
-    for (const auto& named : buses_) {
-        const auto state = named.bus->state();
-        auto detail = std::string(events::to_string(state.durability));
-        if (!state.durability_note.empty()) detail += ": " + state.durability_note;
-        if (!state.connected) detail = "not connected: " + state.detail;
-        items.push_back({"bus " + named.name, state.connected, std::move(detail)});
     }
     if (!local_) return items;
     const bool alive = supervisor_.alive();

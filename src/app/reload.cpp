@@ -44,8 +44,11 @@ void reload(Node& node, const cli::ServeOptions& given) {
         return;
     }
     auto config = overridden(std::move(*read), given);
+    const auto running = node.running();
     std::vector<config::Token> tokens;
-    if (config.auth.required) {
+    if (running.auth.required) {
+        // Whether tokens are asked for is settled until a restart.
+        if (config.auth.tokens.empty()) config.auth.tokens = running.auth.tokens;
         auto known = config::read_tokens(config.auth.tokens);
         if (!known.ok()) {
             log::error("the tokens are wrong; nothing was changed", {{"problems", known.error().message}});
@@ -53,7 +56,7 @@ void reload(Node& node, const cli::ServeOptions& given) {
         }
         tokens = std::move(*known);
     }
-    const auto changes = config::changes_between(node.running(), config);
+    const auto changes = config::changes_between(running, config);
     if (!changes.restart.empty())
         log::warn("the configuration has changes that need a restart; they were left out",
                   {{"needs_restart", joined(changes.restart)}});

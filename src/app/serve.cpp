@@ -74,6 +74,7 @@ int run(const char* command, NodeOptions options, const cli::ServeOptions& given
     const auto& config = options.config;
     log::init(log::level_from(config.log_level));
     if (const char* point = std::getenv("WEIR_CRASH_AT"); point != nullptr) crash_at(point);
+    if (const char* point = std::getenv("WEIR_FREEZE_AT"); point != nullptr) freeze_at(point);
     if (const auto right = check(config, options.makes_token); !right.ok())
         return failed(command, right.error());
     if (const auto made = make_data_folder(config.data); !made.ok()) return failed(command, made.error());

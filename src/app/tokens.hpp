@@ -19,9 +19,10 @@ Result<std::vector<config::Token>> first_tokens(const config::Config& config, bo
 /// Tells when a file has become another one: inode, size or times differ.
 class FileWatch {
   public:
-    explicit FileWatch(std::string path = {}) : path_(std::move(path)) { (void)changed(); }
+    explicit FileWatch(std::string path = {}) : path_(std::move(path)) {}
     [[nodiscard]] const std::string& path() const { return path_; }
-    /// True once for each change since the call before. A file that is gone has not changed.
+    /// True once for each change since the call before, and the first time. A file that is gone has not
+    /// changed.
     bool changed();
 
   private:

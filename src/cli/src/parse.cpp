@@ -245,6 +245,9 @@ void Parser::add_ledger() {
             "  weir ledger claim --moved   # this is the ledger, it moved here\n"
             "  weir ledger claim --new     # this is a copy that begins a life of its own",
             hooks_.ledger_claim);
+    claim->add_option("--config", claim_options->config,
+                      "the configuration: its data folder, and for --new the buses whose heads it begins at")
+        ->check(CLI::ExistingFile);
     auto* which = claim->add_option_group("which");
     which->add_flag("--moved", claim_options->moved, "it goes on here, with the same secret");
     which->add_flag("--new", claim_options->as_new, "a new secret, positions at head");

@@ -45,7 +45,7 @@ void Parser::add_publish() {
     made->add_option("--id", options->id, "unique within the source; the same id again is a duplicate");
     made->add_option("--source", options->source, "who says so; /weir/cli if not given");
     json(made, options->json);
-    server(made);
+    server(made, false); // --data is the event's
     made->callback([this, options] {
         const bool of_one = !options->data.empty() || !options->subject.empty() || !options->id.empty();
         if (!options->file.empty() && of_one)

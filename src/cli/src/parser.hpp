@@ -40,11 +40,12 @@ class Parser {
         server(command);
         offline(command, std::move(options), action);
     }
-    /// Which server, and what proves who asks.
-    void server(CLI::App* command) {
+    /// Which server, and what proves who asks. `by_folder`: no other --data is in the way.
+    void server(CLI::App* command, bool by_folder = true) {
         command->add_option("--server", out_.server, "the server's address (else WEIR_SERVER)");
         auto* file = command->add_option("--token-file", out_.token_file,
-                                         "file with the token to show (else --data, else WEIR_TOKEN)");
+                                         "file with the token to show (else WEIR_TOKEN)");
+        if (!by_folder) return;
         command
             ->add_option("--data", out_.data,
                          "data folder of a weir on this machine: its token file, if it has one")

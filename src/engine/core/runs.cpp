@@ -165,6 +165,14 @@ void Core::Step::learn(const RunFactInput& fact) {
     write(run);
 }
 
+/// The instant that dates what follows from a settlement (ADR 10). What the backend says of an attempt it says again
+/// to a restored ledger; when weir itself ended a run that no backend had is known to nobody else.
+Instant Core::Step::settled_at(const ledger::RunRow& run) {
+    const bool on_backend =
+        run.state == ledger::RunState::Accepted || run.state == ledger::RunState::Running;
+    return on_backend ? run.finished_at : run.created;
+}
+
 void Core::Step::settle(ledger::RunRow& run, const RunFactInput& fact) {
     const bool opened = run.attempt >= fact.attempt && run.state == ledger::RunState::Running;
     run.attempt = fact.attempt;
@@ -174,6 +182,7 @@ void Core::Step::settle(ledger::RunRow& run, const RunFactInput& fact) {
     if (fact.started_at != Instant{}) run.started_at = fact.started_at;
     run.finished_at = fact.finished_at == Instant{} ? input.time : fact.finished_at;
     const bool held_back = run.state == ledger::RunState::Waiting;
+    const auto dated = settled_at(run);
     enter(run, ledger::RunState::Settled);
 
     auto event = settlement_event(core.config_.instance, run);
@@ -204,7 +213,7 @@ void Core::Step::settle(ledger::RunRow& run, const RunFactInput& fact) {
     const auto trigger = core.triggers_.find(run.trigger);
     if (trigger != core.triggers_.end() && held_back) std::erase(trigger->second.waiting, run.no);
     end_timer({run.trigger, ledger::TimerKind::MaxAge, run.id.to_string()}, "settled");
-    Cause cause = settlement_cause(run.id, run.attempt, input.time);
+    Cause cause = settlement_cause(run.id, run.attempt, dated);
     const int depth = run.depth;
     core.run_ids_.erase(run.id);
     core.runs_.erase(run.no);

@@ -71,6 +71,7 @@ struct Core::Step {
     void learn(const RunFactInput& fact);
     const ledger::RunRow* run_named(const std::string& id) const;
     void settle(ledger::RunRow& run, const RunFactInput& fact);
+    static Instant settled_at(const ledger::RunRow& run);
     void release(Trigger& trigger);
     void send_ready();
     bool send(ledger::RunRow& run);

@@ -98,6 +98,9 @@ class Impl final : public SqliteLedger {
     LedgerReader& reader() override { return reader_; }
     bool moved() const override { return moved_; }
     Status claim(Claim how, std::span<const PositionRow> heads) override;
+    Status end_frozen_holder() override {
+        return lock_.held() ? Status() : sqlite::end_frozen_holder(lock_, options_.path);
+    }
     Result<std::int64_t> checkpoint() override;
 
   private:

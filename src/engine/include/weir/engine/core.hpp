@@ -22,7 +22,7 @@ namespace weir::engine {
 
 /// Number on every decision: raised, with an ADR and golden replays, when the same inputs would decide
 /// otherwise.
-inline constexpr int decision_semantics = 1;
+inline constexpr int decision_semantics = 2; // ADR 10
 
 /// Documented limits of the core.
 struct CoreLimits {
