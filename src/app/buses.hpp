@@ -21,6 +21,7 @@ Status check_bus_kinds(const config::Config& config);
 
 /// Opens every bus of the configuration, in its order; secrets are read here. The embedded one lies in the
 /// data folder. Errors: of the adapters and of read_secret(), with the bus's name before them.
-Result<std::vector<NamedBus>> open_buses(const config::Config& config, const Clock& clock, bool take_over = false);
+Result<std::vector<NamedBus>> open_buses(const config::Config& config, const Clock& clock,
+                                         bool take_over = false);
 
 } // namespace weir::app

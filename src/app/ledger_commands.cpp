@@ -95,7 +95,8 @@ namespace {
 constexpr auto bus_patience = std::chrono::seconds(20);
 
 /// The heads of everything that a configuration reads, registered in the ledger where they are new.
-Result<std::vector<ledger::PositionRow>> heads_of(const config::Config& config, ledger::SqliteLedger& ledger) {
+Result<std::vector<ledger::PositionRow>> heads_of(const config::Config& config,
+                                                  ledger::SqliteLedger& ledger) {
     const SystemClock clock;
     WEIR_ASSIGN(buses, open_buses(config, clock));
     std::vector<ledger::PositionRow> heads;

@@ -80,7 +80,8 @@ Status Node::open_storage() {
     }
     auto buses = open_buses(config, clock_, options_.take_over);
     if (!buses.ok() && options_.take_over && retryable(buses.error().kind)) {
-        // The embedded bus is in the middle of a write of the process that was frozen: it can neither go on nor back.
+        // The embedded bus is in the middle of a write of the process that was frozen: it can neither go on
+        // nor back.
         WEIR_TRY(ledger_->end_frozen_holder());
         buses = open_buses(config, clock_, true);
     }

@@ -245,8 +245,9 @@ void Parser::add_ledger() {
             "  weir ledger claim --moved   # this is the ledger, it moved here\n"
             "  weir ledger claim --new     # this is a copy that begins a life of its own",
             hooks_.ledger_claim);
-    claim->add_option("--config", claim_options->config,
-                      "the configuration: its data folder, and for --new the buses whose heads it begins at")
+    claim
+        ->add_option("--config", claim_options->config,
+                     "the configuration: its data folder, and for --new the buses whose heads it begins at")
         ->check(CLI::ExistingFile);
     auto* which = claim->add_option_group("which");
     which->add_flag("--moved", claim_options->moved, "it goes on here, with the same secret");
@@ -281,8 +282,7 @@ void Parser::add_offline() {
 }
 
 void Parser::add_unbuilt() {
-    for (const std::string name :
-         {"simulate", "test", "fire", "backfill", "slots", "sources", "doctor"}) {
+    for (const std::string name : {"simulate", "test", "fire", "backfill", "slots", "sources", "doctor"}) {
         auto* made = app_.add_subcommand(name, "(not built yet)");
         made->allow_extras();
         made->prefix_command();

@@ -165,11 +165,10 @@ void Core::Step::learn(const RunFactInput& fact) {
     write(run);
 }
 
-/// The instant that dates what follows from a settlement (ADR 10). What the backend says of an attempt it says again
-/// to a restored ledger; when weir itself ended a run that no backend had is known to nobody else.
+/// The instant that dates what follows from a settlement (ADR 10). What the backend says of an attempt it
+/// says again to a restored ledger; when weir itself ended a run that no backend had is known to nobody else.
 Instant Core::Step::settled_at(const ledger::RunRow& run) {
-    const bool on_backend =
-        run.state == ledger::RunState::Accepted || run.state == ledger::RunState::Running;
+    const bool on_backend = run.state == ledger::RunState::Accepted || run.state == ledger::RunState::Running;
     return on_backend ? run.finished_at : run.created;
 }
 

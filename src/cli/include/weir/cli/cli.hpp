@@ -44,7 +44,8 @@ struct LedgerOptions {
     bool force = false;  ///< restore: over an existing ledger
     bool moved = false;  ///< claim --moved: this copy goes on, with the same secret
     bool as_new = false; ///< claim --new: a new secret, positions at head
-    std::string config;  ///< claim: the configuration that names data folder and buses; empty: the embedded bus
+    std::string
+        config; ///< claim: the configuration that names data folder and buses; empty: the embedded bus
     bool json = false;
 };
 

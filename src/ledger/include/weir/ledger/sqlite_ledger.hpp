@@ -61,8 +61,8 @@ class SqliteLedger : public Ledger {
     /// input says so; the timers of waiting runs end. Schedules, held events and gaps go on. Needs no epoch:
     /// call before take_epoch(), from the writing thread.
     virtual Status claim(Claim how, std::span<const PositionRow> heads = {}) = 0;
-    /// Under take_over: ends the process that has the folder if it is stopped (another file of the folder is locked by
-    /// it as well). `conflict` if it runs: then it has to be ended first.
+    /// Under take_over: ends the process that has the folder if it is stopped (another file of the folder is
+    /// locked by it as well). `conflict` if it runs: then it has to be ended first.
     virtual Status end_frozen_holder() = 0;
     /// Writes the write-ahead log back into the file, as far as readers let it, beside running commits. Call
     /// when idle. Returns the pages still to be written back.
