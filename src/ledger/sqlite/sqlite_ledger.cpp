@@ -137,7 +137,8 @@ void Impl::close() {
 Result<Epoch> Impl::take_epoch() {
     return with([&](Writer& writer) -> Result<Epoch> {
         std::lock_guard guard(lock_mutex_);
-        if (!options_.take_over || lock_.try_again()) return writer.take_epoch([]() -> Status { return {}; });
+        if (!options_.take_over || !options_.vfs.empty() || lock_.try_again())
+            return writer.take_epoch([]() -> Status { return {}; });
         WEIR_TRY(seize(writer.connection(), lock_, options_));
         // Not when it was opened: another process might have written the log meanwhile.
         return writer.take_epoch([&]() -> Status {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <weir/base/json.hpp>
 
 #include "sqlite/writer.hpp"
@@ -87,7 +89,15 @@ Status Writer::write_run_updates(const Batch& batch) {
                     "UPDATE run SET state = ?, changed = ?, hold = ?, flow_version = ?, sent_epoch = ?, "
                     "sent_deadline = ?, looks = ?, attempt = ?, outcome = ?, reason = ?, outputs = ?, "
                     "started = ?, finished = ?, cancel_requested = ? WHERE run = ?"));
-    for (const auto& row : batch.run_updates) {
+    // An update says everything: of several of a run only the last is written, in order of the table.
+    std::vector<std::pair<std::int64_t, std::size_t>> last;
+    last.reserve(batch.run_updates.size());
+    for (std::size_t i = 0; i < batch.run_updates.size(); ++i)
+        last.emplace_back(batch.run_updates[i].no.value, i);
+    std::sort(last.begin(), last.end());
+    for (std::size_t i = 0; i < last.size(); ++i) {
+        if (i + 1 < last.size() && last[i + 1].first == last[i].first) continue;
+        const auto& row = batch.run_updates[last[i].second];
         WEIR_ASSIGN(hold, names_.key(*connection_, row.hold));
         update.bind(static_cast<int>(row.state))
             .bind(row.seq.value)
