@@ -73,9 +73,7 @@ class NatsBus final : public Bus {
             auto info = reader->look();
             if (info.ok())
                 out.push_back(std::move(info).value());
-            else if (info.error().kind == ErrorKind::NotFound)
-                log::error("a stream that was there is gone", {{"stream", reader->name()}});
-            else
+            else if (info.error().kind != ErrorKind::NotFound) // gone: whoever reads it finds it missing
                 return info.error();
         }
         return out;

@@ -87,11 +87,12 @@ void EngineService::add_readiness(std::vector<ReadyItem>& items) const {
                          bus.connected ? bus.kind + ", " + durability : bus.kind + ": " + bus.detail});
     }
     for (const auto& stream : shell.streams()) {
-        if (stream.absent) continue;
-        const bool ready = stream.stopped.empty() && stream.unreachable.empty();
+        if (stream.absent && !stream.vanished) continue;
+        const bool ready = stream.stopped.empty() && stream.unreachable.empty() && !stream.vanished;
         const auto place = "read up to " + std::to_string(stream.position.value);
         items.push_back({"stream " + stream.name, ready,
-                         !stream.stopped.empty()       ? stream.stopped
+                         stream.vanished               ? place + ", then it was gone from its bus"
+                         : !stream.stopped.empty()     ? stream.stopped
                          : !stream.unreachable.empty() ? place + ", then: " + stream.unreachable
                                                        : place});
     }

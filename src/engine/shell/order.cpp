@@ -145,13 +145,21 @@ void Shell::add_without(Input& input) const {
 
 void Shell::take_pending(Pending pending, bool overdue) {
     const auto time = overdue ? log_time_ : pending.time;
-    if (pending.letter) return take_letter(std::move(pending), time);
-    const auto* accepted = std::get_if<AcceptGapInput>(&pending.what);
-    if (accepted == nullptr) return take(time, std::move(pending.what), std::move(pending.done));
-    const auto kept = *accepted;
-    const auto seq = next_seq_;
-    take(time, std::move(pending.what), std::move(pending.done));
-    gap_accepted(kept, seq);
+    const auto audits = batch_.audits.size();
+    const auto asked = pending.time;
+    if (pending.letter) {
+        take_letter(std::move(pending), time);
+    } else if (const auto* accepted = std::get_if<AcceptGapInput>(&pending.what)) {
+        const auto kept = *accepted;
+        const auto seq = next_seq_;
+        take(time, std::move(pending.what), std::move(pending.done));
+        gap_accepted(kept, seq);
+    } else {
+        take(time, std::move(pending.what), std::move(pending.done));
+    }
+    // What a person did is dated by when it was asked for, wherever the log stands.
+    for (auto i = audits; i < batch_.audits.size(); ++i)
+        batch_.audits[i].time = std::max(batch_.audits[i].time, asked);
 }
 
 void Shell::take(Instant time, decltype(Input::what) what, Done done) {

@@ -36,6 +36,7 @@ struct Shell::Stream {
     std::optional<ledger::GapRow> gap;
     std::optional<SteadyInstant> unreachable_since;
     std::string unreachable_why;
+    bool vanished = false; ///< absent, though this process has read it
     bool absent = false; ///< in the ledger, but its bus does not have it (any more), or it is not configured
     // What the batch under way took from it.
     bool moved = false;

@@ -150,7 +150,7 @@ void Shell::looked(BusHandle& handle, Instant asked, const std::vector<events::S
         }
         if (stream->absent || stream->unreachable_since)
             log::info("a stream is read (again)", {{"stream", info.name}});
-        stream->absent = false;
+        stream->absent = stream->vanished = false;
         stream->unreachable_since.reset();
         if (!stream->live()) continue;
         if (!stream->followed) follow(*stream);
@@ -165,6 +165,7 @@ void Shell::looked(BusHandle& handle, Instant asked, const std::vector<events::S
                                        [&](const auto& info) { return info.name == stream->name; });
         if (there) continue;
         stream->absent = true;
+        stream->vanished = stream->followed;
         stream->followed = false;
         handle.feed->forget(stream->name);
         log::warn(
@@ -383,6 +384,7 @@ std::vector<Shell::StreamView> Shell::streams() const {
         view.position = stream->read;
         view.stopped = stream->stopped;
         view.absent = stream->absent;
+        view.vanished = stream->vanished;
         if (stream->unreachable_since) view.unreachable = stream->unreachable_why;
         view.left_out = left_out(*stream);
         view.buffered = stream->buffer.size();

@@ -124,6 +124,7 @@ class Shell {
         std::string incarnation;
         Position position;       ///< read up to here
         std::string stopped;     ///< why it is not read; empty: it is
+        bool vanished = false;   ///< absent, though this process has read it
         bool absent = false;     ///< its bus does not have it, or it is not configured any more
         std::string unreachable; ///< why it cannot be reached just now
         bool left_out = false;   ///< unreachable for longer than source_grace: decisions go on without it
