@@ -103,7 +103,8 @@ std::unique_ptr<Bus> open_bus(const Settings& settings) {
         topic.create.emplace();
         topic.create->partitions = settings.number("partitions");
         options.topics = {topic};
-        auto bus = weir::events::open_kafka_bus(options);
+        static const weir::SystemClock clock; // outlives the bus
+        auto bus = weir::events::open_kafka_bus(clock, options);
         if (!bus.ok()) fail(bus.error().message);
         return std::move(bus).value();
     }
