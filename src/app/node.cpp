@@ -128,6 +128,7 @@ engine::ShellConfig Node::shell_config() const {
     set(given.places_per_trigger, shell.limits.places_per_trigger);
     set(given.waiting, shell.limits.waiting_max);
     set(given.failures_per_hour, shell.limits.failures_per_hour);
+    set(given.event_bytes, shell.events.bytes_max);
     shell.source_grace = given.source_grace.value_or(shell.source_grace);
     shell.launch_timeout = given.launch_timeout.value_or(shell.launch_timeout);
     return shell;
@@ -137,6 +138,7 @@ Status Node::open_engine() {
     engine::ShellPorts ports{clock_, *ledger_, {}, {}, {}, {}, {}};
     for (const auto& named : buses_)
         ports.buses.push_back(named.bus.get());
+    if (publish_->remote()) ports.outside = publish_;
     const auto allowed = [this](const std::string& team, const std::string& backend) {
         return check_backend(team, backend);
     };

@@ -81,6 +81,7 @@ limits:
     CHECK(bus.keep_age == std::chrono::hours(48));
     CHECK(bus.keep_bytes == 5);
     CHECK(bus.file_bytes_max == 6);
+    CHECK(bus.limits.bytes_max == 2048);
     REQUIRE(config.backends.local);
     CHECK(config.backends.local->tasks_max == 3);
     CHECK(config.backends.local->runs_max == 4);

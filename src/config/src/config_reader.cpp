@@ -211,6 +211,14 @@ class Reader {
         limits.source_grace = duration(fields, "source_grace", "limits");
         limits.launch_timeout = duration(fields, "launch_timeout", "limits");
         read_duration(fields, "payload_retention", "limits", limits.payload_retention, problems_);
+        // What the API takes the buses take too.
+        for (auto& bus : config_.buses)
+            if (limits.event_bytes)
+                std::visit(
+                    [&](auto& kind) {
+                        kind.options.limits.bytes_max = static_cast<std::size_t>(*limits.event_bytes);
+                    },
+                    bus.kind);
     }
 
     static std::optional<std::int64_t> whole(const Fields& fields, std::string_view name) {

@@ -138,7 +138,7 @@ const DocumentTable& limits_table() {
          {"launch_timeout", FieldType::Period, "Deadline of a request to a backend; 60s if left out."},
          {"payload_retention", FieldType::Period, "How long payloads of events are kept; 35d if left out."},
          field_whole("event_bytes", 1024, 64 * 1024 * 1024,
-                     "One event handed in over HTTP; 1048576 if left out."),
+                     "One event, handed in or read; 1048576 if left out."),
          field_whole("batch_bytes", 1024, 1024 * 1024 * 1024,
                      "A batch of events, an apply request; 8388608 if left out."),
          field_whole("batch_events", 1, 1'000'000, "Events of a batch; 10000 if left out."),
