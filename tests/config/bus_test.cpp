@@ -28,8 +28,7 @@ std::string kafka_topic(const std::string& fields) {
 
 } // namespace
 
-TEST_CASE("every field of a NATS bus is read") {
-    const auto config = good(R"(weir: 1
+const std::string every_nats_field = R"(weir: 1
 buses:
   main:
     kind: nats
@@ -56,7 +55,10 @@ buses:
     mode: structured
     durability: power-safe
     timeout: 3s
-)");
+)";
+
+TEST_CASE("every field of a NATS bus is read") {
+    const auto config = good(every_nats_field);
     const auto& bus = std::get<NatsBus>(config.buses.at(0).kind);
     const auto& options = bus.options;
     CHECK(config.publish == "main");
@@ -100,7 +102,9 @@ buses:
     CHECK(options.mode == events::MessageMode::Structured);
     CHECK(options.durability == events::Durability::PowerSafe);
     CHECK(options.timeout == std::chrono::seconds(3));
+}
 
+TEST_CASE("a NATS bus: ways to log in, and what is left out") {
     const auto with = [](const std::string& fields) {
         return std::get<NatsBus>(good(nats(fields)).buses.at(0).kind);
     };

@@ -29,8 +29,7 @@ TEST_CASE("the shortest configuration is a laptop's") {
     CHECK(good("weir: 1\ndata: d\n", "weir.yaml").data == "d");
 }
 
-TEST_CASE("every field is read") {
-    const auto config = good(R"(weir: 1
+const std::string every_field = R"(weir: 1
 instance: prod
 data: /var/lib/weir
 log_level: warn
@@ -64,7 +63,10 @@ limits:
   source_grace: 11s
   launch_timeout: 12s
   payload_retention: 13d
-)");
+)";
+
+TEST_CASE("every field is read") {
+    const auto config = good(every_field);
     CHECK(config.file == "etc/weir.yaml");
     CHECK(config.instance == "prod");
     CHECK(config.data == "/var/lib/weir");
