@@ -183,7 +183,7 @@ void AttributeReader::add_others() {
     }
 }
 
-Result<Event> AttributeReader::finish(std::string_view body) {
+Status AttributeReader::finish_there(std::string_view body) {
     if ((seen_ & specversion_bit) == 0)
         return attribute_error(
             "specversion", "it is required; send the header " + std::string(prefix_) + "specversion: 1.0");
@@ -191,7 +191,11 @@ Result<Event> AttributeReader::finish(std::string_view body) {
     add_others();
     event_.data = body;
     event_.data_kind = body.empty() ? DataKind::None : DataKind::Binary;
-    WEIR_TRY(check_attributes(event_, limits_));
+    return check_attributes(event_, limits_);
+}
+
+Result<Event> AttributeReader::finish(std::string_view body) {
+    WEIR_TRY(finish_there(body));
     return std::move(event_);
 }
 

@@ -35,6 +35,10 @@ Message message_of(const MessageView& view);
 /// decode_nats() and decode_kafka() without a copy of the message: what adapters call.
 Result<Decoded> decode_nats_view(const MessageView& message, const DecodeContext& context);
 Result<Decoded> decode_kafka_view(const MessageView& message, const DecodeContext& context);
+/// The same into an empty event that is there already: events are large, and a copy less each time counts.
+/// What an error leaves in it means nothing.
+Status decode_kafka_into(const MessageView& message, const DecodeContext& context, Event& event,
+                         bool& data_checked);
 
 char lower(char c) noexcept;
 std::string lower(std::string_view text);
@@ -66,7 +70,13 @@ Result<Decoded> decode_by_mapping(const MessageView& message, const DecodeContex
 class AttributeReader {
   public:
     /// `prefix`: how the protocol begins the names of attributes, for messages: "ce-", "ce_".
-    AttributeReader(const EventLimits& limits, std::string_view prefix) : limits_(limits), prefix_(prefix) {}
+    AttributeReader(const EventLimits& limits, std::string_view prefix)
+        : limits_(limits), prefix_(prefix), event_(own_) {}
+    /// Makes it in `event`, which is empty.
+    AttributeReader(const EventLimits& limits, std::string_view prefix, Event& event)
+        : limits_(limits), prefix_(prefix), event_(event) {}
+    AttributeReader(const AttributeReader&) = delete;
+    AttributeReader& operator=(const AttributeReader&) = delete;
 
     /// A CloudEvents header: `name` without the prefix and in lower case; `value` decoded.
     Status attribute(std::string_view name, std::string value);
@@ -79,6 +89,8 @@ class AttributeReader {
     /// The event, its attributes checked and its data not: data_kind is provisional. A body of no bytes is no
     /// data.
     Result<Event> finish(std::string_view body);
+    /// The same for one that is made elsewhere.
+    Status finish_there(std::string_view body);
 
   private:
     Status known(unsigned bit, std::string_view name, std::string& member, std::string value);
@@ -86,7 +98,8 @@ class AttributeReader {
 
     const EventLimits& limits_;
     std::string_view prefix_;
-    Event event_;
+    Event own_;
+    Event& event_;
     std::string_view content_type_;
     std::vector<std::pair<std::string, std::string_view>> others_;
     unsigned seen_ = 0;

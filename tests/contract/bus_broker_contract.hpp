@@ -181,7 +181,7 @@ inline void recreated(BusSetup& setup) {
     CHECK(follower.got.size() == 10);
     const auto now = bus->look(setup.stream);
     REQUIRE(now.ok());
-    CHECK(now->incarnation != incarnation);
+    if (setup.tells_incarnation) CHECK(now->incarnation != incarnation);
     // Whoever accepts the gap goes on from the beginning of what there is.
     CHECK(read(*bus, setup.stream, now->first.value - 1, 1).front().event.id == "new1");
     bus->close();

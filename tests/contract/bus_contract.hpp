@@ -34,6 +34,7 @@ struct BusSetup {
     bool keeps_until_release = true; ///< retention follows release(); else the broker's own
     bool knows_ids = false;          ///< the same source and id again have the same position
     bool contiguous = true;          ///< positions have no holes between them
+    bool tells_incarnation = true;   ///< a stream made anew has another incarnation
     /// Opens the bus: released events older than this may be dropped (0: never).
     std::function<std::unique_ptr<Bus>(BusSetup&, Duration keep_age)> open;
 

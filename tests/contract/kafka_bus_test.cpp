@@ -1,66 +1,14 @@
 #include "bus_broker_contract.hpp"
 
-#include <cstdlib>
-
-#include <support/broker.hpp>
-
-#include <weir/events/kafka_bus.hpp>
-
-#include "kafka_client.hpp"
+#include "kafka_fixture.hpp"
 
 using namespace weir;
 using namespace weir::events;
+using contract::broker;
 using contract::KafkaClient;
-using support::Broker;
+using contract::running;
 
 namespace {
-
-/// One broker for all cases.
-Broker& broker() {
-    static Broker one = [] {
-        const char* version = std::getenv("WEIR_KAFKA_VERSION");
-        return Broker::start("kafka", version == nullptr ? "3.9" : version);
-    }();
-    return one;
-}
-
-Broker& running() {
-    if (!broker().running()) broker().start();
-    return broker();
-}
-
-const Clock& clock_of_bus() {
-    static const SystemClock one;
-    return one;
-}
-
-KafkaBusOptions options_of(const std::string& topic) {
-    KafkaBusOptions options;
-    options.brokers = {broker().url()};
-    options.timeout = std::chrono::seconds(5);
-    KafkaTopicOptions one;
-    one.topic = topic;
-    one.create = KafkaTopicOptions::Create{};
-    options.topics = {one};
-    return options;
-}
-
-/// A bus that was reached and has its topics, as after the start of an engine.
-std::unique_ptr<Bus> open(const KafkaBusOptions& options, bool reached = true) {
-    auto bus = open_kafka_bus(clock_of_bus(), options);
-    INFO((bus.ok() ? "" : bus.error().message));
-    REQUIRE(bus.ok());
-    contract::Signal pause;
-    for (const contract::Deadline deadline; reached;) {
-        const auto streams = (*bus)->streams();
-        INFO((streams.ok() ? "" : streams.error().message));
-        if (streams.ok() && !streams->empty()) break;
-        if (!streams.ok()) REQUIRE(streams.error().kind == ErrorKind::Unavailable);
-        REQUIRE_FALSE(deadline.passed());
-        pause.wait(std::chrono::milliseconds(20));
-    }
-    return std::move(bus).value();
-}
 
 /// A topic of its own for every section; one broker for all of them.
 std::unique_ptr<contract::BusSetup> make_setup() {
@@ -72,8 +20,9 @@ std::unique_ptr<contract::BusSetup> make_setup() {
     setup->own_clock = false;
     setup->all_or_none = false;
     setup->keeps_until_release = false;
+    setup->tells_incarnation = false;
     setup->open = [topic](contract::BusSetup&, Duration) {
-        return open(options_of(topic), broker().running());
+        return contract::open_kafka(contract::kafka_options(topic), broker().running());
     };
     setup->kill = [] { broker().kill9(); };
     setup->start = [] { running(); };

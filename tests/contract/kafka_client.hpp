@@ -25,6 +25,7 @@ class KafkaClient {
         all.emplace("bootstrap.servers", brokers);
         all.emplace("linger.ms", "0");
         all.emplace("log_level", "2");
+        all.emplace("message.max.bytes", "8000000");
         std::array<char, 512> fault{};
         for (const auto& [name, value] : all)
             check(rd_kafka_conf_set(configuration, name.c_str(), value.c_str(), fault.data(), fault.size()) ==

@@ -10,7 +10,7 @@ namespace weir::events::kafka {
 namespace {
 
 /// One question of this thread: close() waits no longer than this.
-constexpr Duration question = std::chrono::seconds(2);
+constexpr Duration question_max = std::chrono::seconds(2);
 constexpr Duration pause = std::chrono::milliseconds(500); ///< between looks while nobody answers
 constexpr Duration hint_pause = std::chrono::seconds(1);
 
@@ -32,7 +32,10 @@ Durability durability_of(const KafkaBusOptions& options, const TopicState& topic
 }
 
 Catalog::Catalog(const KafkaBusOptions& options, Probe& probe, std::function<void()> news)
-    : options_(options), probe_(probe), news_(std::move(news)) {
+    : options_(options),
+      question_(std::min<Duration>(options.timeout, question_max)),
+      probe_(probe),
+      news_(std::move(news)) {
     for (const auto& topic : options_.topics) {
         names_.push_back(topic.topic);
         topics_[topic.topic].options = &topic;
@@ -55,11 +58,13 @@ void Catalog::close() {
 }
 
 Status Catalog::ready(Duration timeout) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, timeout, [this] { return reached_ || closed_; });
-    if (closed_) return unavailable("the bus is closed");
-    if (!reached_) return unavailable("bus \"" + options_.name + "\": " + link_.detail);
-    return {};
+    {
+        std::unique_lock lock(mutex_);
+        changed_.wait_for(lock, timeout, [this] { return reached_ || closed_; });
+        if (closed_) return unavailable("the bus is closed");
+        if (reached_) return {};
+    }
+    return unavailable("bus \"" + options_.name + "\": " + link().detail);
 }
 
 Result<std::map<std::string, TopicState>> Catalog::fresh(Duration timeout) {
@@ -86,8 +91,10 @@ std::string Catalog::cluster() const {
 }
 
 Catalog::Link Catalog::link() const {
+    const auto failure = probe_.signals()->failure();
     std::lock_guard lock(mutex_);
     auto link = link_;
+    if (!link.connected && !failure.empty()) link.detail += " (" + failure + ")";
     if (link.connected)
         for (const auto& [name, topic] : topics_)
             if (!topic.exists)
@@ -99,6 +106,12 @@ Catalog::Link Catalog::link() const {
 bool Catalog::connected() const {
     std::lock_guard lock(mutex_);
     return link_.connected;
+}
+
+bool Catalog::there(const Place& place) const {
+    std::lock_guard lock(mutex_);
+    const auto found = topics_.find(place.topic);
+    return found != topics_.end() && found->second.exists && place.partition < found->second.partitions;
 }
 
 void Catalog::look_soon() {
@@ -145,17 +158,16 @@ void Catalog::run() {
 
 /// Sees what there is now, and whether anybody answers.
 void Catalog::look() {
-    auto facts = probe_.topics(names_, question);
+    auto facts = probe_.topics(names_, question_);
     if (!facts.ok()) {
-        const auto failure = probe_.signals()->failure();
         std::lock_guard lock(mutex_);
         link_.connected = false;
-        link_.detail = facts.error().message + (failure.empty() ? "" : " (" + failure + ")");
+        link_.detail = facts.error().message;
         return;
     }
-    bool grown = merge(*facts);
+    bool changed = merge(*facts);
     if (cluster().empty()) {
-        auto id = probe_.cluster_id(question);
+        auto id = probe_.cluster_id(question_);
         std::lock_guard lock(mutex_);
         cluster_ = id.ok() ? *id : cluster_;
         if (!id.ok()) {
@@ -164,7 +176,7 @@ void Catalog::look() {
         }
     }
     if (const auto made = make_missing(); made.ok()) {
-        if (facts = probe_.topics(names_, question); facts.ok()) grown = merge(*facts) || grown;
+        if (facts = probe_.topics(names_, question_); facts.ok()) changed = merge(*facts) || changed;
     }
     learn_settings();
     {
@@ -178,28 +190,29 @@ void Catalog::look() {
         reached_ = true;
     }
     changed_.notify_all();
-    if (grown) news_();
+    if (changed) news_();
 }
 
-/// True: a topic or a partition is new.
+/// True: a topic or a partition is new, or a topic gone.
 bool Catalog::merge(const std::map<std::string, TopicFacts>& facts) {
     std::lock_guard lock(mutex_);
-    bool grown = false;
+    bool changed = false;
     for (auto& [name, topic] : topics_) {
         const auto found = facts.find(name);
         if (found == facts.end()) {
+            changed = changed || topic.exists;
             topic.exists = false;
             topic.settings_known = false;
             continue;
         }
-        grown = grown || !topic.exists || found->second.partitions > topic.partitions;
+        changed = changed || !topic.exists || found->second.partitions > topic.partitions;
         topic.exists = true;
         topic.problem.clear();
         topic.partitions = found->second.partitions;
         topic.replication = found->second.replication;
         if (topic.partitions_at_first == 0) topic.partitions_at_first = topic.partitions;
     }
-    return grown;
+    return changed;
 }
 
 /// Fails if nothing was made.
@@ -209,7 +222,7 @@ Status Catalog::make_missing() {
         if (topic.exists || !topic.options->create) continue;
         auto settings = topic.options->create->settings;
         settings.emplace("max.message.bytes", std::to_string(record_bytes_max(options_) + 1024));
-        const auto made = probe_.create(*topic.options, settings, question);
+        const auto made = probe_.create(*topic.options, settings, question_);
         std::lock_guard lock(mutex_);
         topics_[name].problem = made.ok() ? std::string() : made.error().message;
         if (made.ok()) outcome = {};
@@ -220,7 +233,7 @@ Status Catalog::make_missing() {
 void Catalog::learn_settings() {
     for (const auto& [name, topic] : known()) {
         if (!topic.exists) continue;
-        const auto settings = probe_.settings(name, question);
+        const auto settings = probe_.settings(name, question_);
         if (!settings.ok()) {
             if (!topic.settings_known)
                 log::info("the settings of a topic are not known",

@@ -40,7 +40,7 @@ class Catalog {
         std::int64_t reconnects = 0;
     };
 
-    /// `news` is called on the catalog's thread when a topic or a partition appeared.
+    /// `news` is called on the catalog's thread when a topic or a partition appeared, or a topic went.
     Catalog(const KafkaBusOptions& options, Probe& probe, std::function<void()> news);
     ~Catalog();
     Catalog(const Catalog&) = delete;
@@ -56,6 +56,8 @@ class Catalog {
     [[nodiscard]] std::string cluster() const;
     [[nodiscard]] Link link() const;
     [[nodiscard]] bool connected() const;
+    /// False: when it was last looked at, there was no such partition.
+    [[nodiscard]] bool there(const Place& place) const;
     /// A connection failed: looks at once.
     void look_soon();
     /// Commits `offset` as a hint within a second or so.
@@ -71,6 +73,7 @@ class Catalog {
     void commit_hints();
 
     const KafkaBusOptions& options_;
+    const Duration question_; ///< how long this thread waits for one answer, and so close() for it
     Probe& probe_;
     const std::function<void()> news_;
     std::vector<std::string> names_;

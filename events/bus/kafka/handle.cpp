@@ -21,8 +21,13 @@ void on_log(const rd_kafka_t* handle, int level, const char* facility, const cha
     // "Broker unavailable": a leader refused a fetch. Told by the thread that fetches, before it fetches
     // again; it is all that is told of a topic that was deleted and made anew at once.
     if (what == "BROKERUA" && handle != nullptr)
-        if (auto* signals = signals_of(rd_kafka_opaque(handle))) signals->disturbed();
-    constexpr int notice = 5;
+        if (auto* signals = signals_of(rd_kafka_opaque(handle))) {
+            signals->disturbed();
+            signals->failed(text);
+        }
+    constexpr int error = 3, notice = 5;
+    if (level <= error && handle != nullptr)
+        if (auto* signals = signals_of(rd_kafka_opaque(handle))) signals->note(text);
     if (level <= notice)
         log::info("kafka client", {{"facility", what}, {"text", text}});
     else if (level == notice + 1)
@@ -51,6 +56,11 @@ struct DestroyConfiguration {
 std::string Signals::failure() const {
     std::lock_guard lock(mutex_);
     return failure_;
+}
+
+void Signals::note(std::string what) {
+    std::lock_guard lock(mutex_);
+    failure_ = std::move(what);
 }
 
 void Signals::failed(std::string what) {

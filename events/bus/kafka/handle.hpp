@@ -25,6 +25,8 @@ class Signals {
     /// The last failure that the handle told of, in words.
     [[nodiscard]] std::string failure() const;
     void failed(std::string what);
+    /// As failed(), but tells nobody.
+    void note(std::string what);
     /// `called` runs on any of the library's threads after a failure; it must not call into the library.
     void on_failure(std::function<void()> called);
 

@@ -251,8 +251,11 @@ Result<Reading> KafkaBus::read(std::string_view name, Position after, std::size_
     WEIR_ASSIGN(source, reader());
     auto taken = source->take(stream->place, after.value, events_max, bytes_max);
     if (!taken.begun || taken.fault.kind != Fault::Kind::None) return begin_anew(*stream, after, taken.fault);
-    if (taken.records.empty() && taken.upto == after.value && !taken.interrupted && !catalog_.connected())
-        return unavailable("bus \"" + options_.name + "\": " + catalog_.link().detail);
+    if (taken.records.empty() && taken.upto == after.value && !taken.interrupted) {
+        if (!catalog_.connected())
+            return unavailable("bus \"" + options_.name + "\": " + catalog_.link().detail);
+        if (!catalog_.there(stream->place)) return unknown(name);
+    }
     return reading_from(*stream, std::move(taken));
 }
 
@@ -287,7 +290,8 @@ Reading KafkaBus::reading_from(Stream& stream, Taken taken) {
                                 {options_.name, place_name(stream), 0, {}},
                                 options_.limits};
     for (const auto& record : taken.records) {
-        auto& arrival = reading.arrivals.emplace_back(arrival_of(*record, stream.place.topic, context, now));
+        auto& arrival = reading.arrivals.emplace_back();
+        read_record(*record, stream.place.topic, context, now, arrival);
         // Producers set CreateTime, and their clocks differ.
         arrival.time = stream.last = std::max(stream.last, arrival.time);
         stream.damaged = 0;
@@ -340,7 +344,9 @@ Result<Arrival> KafkaBus::at(std::string_view name, Position position) {
     const DecodeContext context{stream->mapping_of_at ? &*stream->mapping_of_at : nullptr,
                                 {options_.name, place_name(*stream), 0, {}},
                                 options_.limits};
-    return arrival_of(**record, stream->place.topic, context, clock_.now());
+    Arrival arrival;
+    read_record(**record, stream->place.topic, context, clock_.now(), arrival);
+    return arrival;
 }
 
 Result<Position> KafkaBus::last_before(std::string_view name, Instant time) {
@@ -358,8 +364,12 @@ Result<std::vector<Position>> KafkaBus::publish(std::string_view stream, std::sp
     WEIR_TRY(check_all(events, options_.limits));
     if (events.empty()) return std::vector<Position>();
     WEIR_TRY(catalog_.ready(options_.timeout));
+    if (!catalog_.there(place)) WEIR_TRY(catalog_.fresh(options_.timeout));
+    // It is configured: whoever has something to publish keeps it until the topic is there again.
+    if (!catalog_.there(place))
+        return unavailable("bus \"" + options_.name + "\": there is no topic \"" + place.topic +
+                           "\" with such a partition now");
     const auto topic = catalog_.known(place.topic);
-    if (!topic->exists || place.partition >= topic->partitions) return unknown(stream);
     std::vector<Message> messages;
     messages.reserve(events.size());
     for (const auto& event : events) {
@@ -393,9 +403,11 @@ Status KafkaBus::release(std::string_view name, Position position) {
 void KafkaBus::close() {
     if (closed_.exchange(true)) return;
     handler_.close();
+    probe_->signals()->on_failure({});
     catalog_.close();
     {
         std::lock_guard lock(making_);
+        if (reader_) reader_->signals()->on_failure({});
         if (reader_) reader_->close();
         if (publisher_) publisher_->close();
     }

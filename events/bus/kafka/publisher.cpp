@@ -88,7 +88,7 @@ void Publisher::run() {
     throw_away();
 }
 
-void Publisher::on_report(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
+void Publisher::on_report(rd_kafka_t* handle, const rd_kafka_message_t* message, void*) {
     auto* slot = static_cast<Slot*>(message->_private);
     slot->code = message->err;
     slot->offset = message->offset;
@@ -98,7 +98,11 @@ void Publisher::on_report(rd_kafka_t*, const rd_kafka_message_t* message, void*)
         case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
         case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:
         case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT: slot->state = Slot::State::Unsent; break;
-        default: slot->state = Slot::State::Refused;
+        default:
+            // After a fatal error every record has it, sent or not: the next producer sends it again.
+            slot->state = rd_kafka_fatal_error(handle, nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR
+                              ? Slot::State::Unsent
+                              : Slot::State::Refused;
     }
 }
 

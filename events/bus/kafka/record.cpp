@@ -23,8 +23,8 @@ Instant time_of(const rd_kafka_message_t& record, Instant now) {
 
 } // namespace
 
-Arrival arrival_of(const rd_kafka_message_t& record, const std::string& topic, DecodeContext context,
-                   Instant now) {
+void read_record(const rd_kafka_message_t& record, const std::string& topic, DecodeContext context,
+                 Instant now, Arrival& arrival) {
     // Reused: a record rarely has more headers than the one before.
     thread_local std::vector<HeaderView> headers;
     headers.clear();
@@ -45,20 +45,15 @@ Arrival arrival_of(const rd_kafka_message_t& record, const std::string& topic, D
     view.body = text_of(record.payload, record.len);
     view.has_body = record.payload != nullptr;
 
-    Arrival arrival;
     arrival.position = Position(record.offset + 1);
     arrival.time = time_of(record, now);
     context.place.position = arrival.position.value;
     context.place.time = arrival.time;
-    auto decoded = decode_kafka_view(view, context);
-    if (decoded.ok()) {
-        arrival.event = std::move(decoded->event);
-        arrival.data_checked = decoded->data_checked;
-    } else {
-        arrival.poison =
-            std::make_shared<const Poison>(make_poison(decoded.error().message, message_of(view)));
-    }
-    return arrival;
+    const auto decoded = decode_kafka_into(view, context, arrival.event, arrival.data_checked);
+    if (decoded.ok()) return;
+    arrival.event = {};
+    arrival.data_checked = true;
+    arrival.poison = std::make_shared<const Poison>(make_poison(decoded.error().message, message_of(view)));
 }
 
 } // namespace weir::events::kafka

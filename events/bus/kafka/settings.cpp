@@ -94,7 +94,7 @@ Properties common(const KafkaBusOptions& options) {
     const std::string protocol =
         options.tls.enabled ? (sasl ? "sasl_ssl" : "ssl") : (sasl ? "sasl_plaintext" : "plaintext");
     const auto timeout =
-        std::clamp<Duration>(options.timeout, std::chrono::seconds(1), std::chrono::seconds(60));
+        std::clamp<Duration>(options.timeout, std::chrono::seconds(2), std::chrono::seconds(60));
     Properties all{
         {"bootstrap.servers", brokers},
         {"security.protocol", protocol},

@@ -16,9 +16,9 @@ bool has_prefix(std::string_view name) noexcept {
     return name.size() > prefix.size() && equal_names(name.substr(0, prefix.size()), prefix);
 }
 
-Result<Event> decode_binary(const MessageView& message, std::string_view content_type,
-                            const EventLimits& limits) {
-    AttributeReader reader(limits, prefix);
+Status decode_binary(const MessageView& message, std::string_view content_type, const EventLimits& limits,
+                     Event& event) {
+    AttributeReader reader(limits, prefix, event);
     std::string name;
     for (const auto& header : message.headers) {
         if (!has_prefix(header.name)) {
@@ -36,7 +36,7 @@ Result<Event> decode_binary(const MessageView& message, std::string_view content
         WEIR_TRY(reader.attribute(name, std::string(header.value)));
     }
     reader.content_type(content_type);
-    return reader.finish(message.has_body ? message.body : std::string_view());
+    return reader.finish_there(message.has_body ? message.body : std::string_view());
 }
 
 std::string_view key_of(const Event& event) {
@@ -48,26 +48,36 @@ std::string_view key_of(const Event& event) {
 
 } // namespace
 
-Result<Decoded> decode_kafka_view(const MessageView& message, const DecodeContext& context) {
+Status decode_kafka_into(const MessageView& message, const DecodeContext& context, Event& event,
+                         bool& data_checked) {
     std::string_view content_type;
     bool binary = false, typed = false;
     for (const auto& [name, value] : message.headers) {
-        if (equal_names(name, "content-type")) {
+        if (has_prefix(name)) {
+            binary = true;
+        } else if (equal_names(name, "content-type")) {
             if (typed && trim(value) != trim(content_type))
                 return invalid("the header content-type is there twice");
             content_type = value;
             typed = true;
         }
-        binary = binary || has_prefix(name);
     }
-    if (says_cloudevents(content_type))
-        return decode_structured(content_type, "content-type",
-                                 message.has_body ? message.body : std::string_view(), context.limits);
-    if (binary) {
-        WEIR_ASSIGN(event, decode_binary(message, content_type, context.limits));
-        return Decoded{std::move(event), false};
-    }
-    return decode_by_mapping(message, context, no_event);
+    const bool structured = says_cloudevents(content_type);
+    data_checked = structured || !binary;
+    if (!data_checked) return decode_binary(message, content_type, context.limits, event);
+    auto decoded =
+        structured ? decode_structured(content_type, "content-type",
+                                       message.has_body ? message.body : std::string_view(), context.limits)
+                   : decode_by_mapping(message, context, no_event);
+    if (!decoded.ok()) return decoded.error();
+    event = std::move(decoded->event);
+    return {};
+}
+
+Result<Decoded> decode_kafka_view(const MessageView& message, const DecodeContext& context) {
+    Decoded decoded;
+    WEIR_TRY(decode_kafka_into(message, context, decoded.event, decoded.data_checked));
+    return decoded;
 }
 
 Result<Decoded> decode_kafka(const Message& message, const DecodeContext& context) {
