@@ -225,34 +225,28 @@ Result<Reading> StreamReader::read_some(Session& session, std::size_t events_max
                                         bool& cut) {
     auto taken = session.take(events_max, bytes_max);
     const bool jumped =
-        taken.jump_from >= 0 || std::any_of(taken.items.begin(), taken.items.end(),
-                                            [](const auto& item) { return item.jump_from >= 0; });
+        taken.jump_from >= 0 || std::any_of(taken.marks.begin(), taken.marks.end(),
+                                            [](const auto& mark) { return mark.jump_from >= 0; });
     Reading reading;
     reading.upto = Position(taken.upto);
-    std::optional<StreamState> state;
-    if (jumped) {
-        WEIR_ASSIGN(now, stream_state(link_, options_.stream));
-        state = std::move(now);
+    reading.arrivals = std::move(taken.arrivals);
+    if (!jumped) return reading;
+    WEIR_ASSIGN(state, stream_state(link_, options_.stream));
+    taken.marks.push_back({0, taken.jump_from});
+    for (std::size_t i = 0; i < taken.marks.size(); ++i) {
+        const auto before = taken.marks[i].jump_from;
+        if (before < 0 || !lost(state, before)) continue;
+        const auto behind = i < reading.arrivals.size() ? reading.arrivals[i].position.value : taken.upto + 1;
+        if (i == 0)
+            return positions_gone(settings_->name, Position(before + 1),
+                                  Position(std::max(before + 1, std::min(behind, state.first) - 1)));
+        // What came before the gap is given; the gap stands where the next reading begins.
+        reading.arrivals.resize(i);
+        reading.upto = Position(before);
+        cut = true;
+        return reading;
     }
-    reading.arrivals.reserve(taken.items.size());
-    for (auto& item : taken.items) {
-        if (item.jump_from >= 0 && lost(*state, item.jump_from)) {
-            const Position from(item.jump_from + 1);
-            const Position to(std::min(item.arrival.position.value, state->first) - 1);
-            if (reading.arrivals.empty() || from > to)
-                return positions_gone(settings_->name, from, std::max(from, to));
-            // What came before the gap is given; the gap stands where the next reading begins.
-            reading.upto = Position(item.jump_from);
-            cut = true;
-            return reading;
-        }
-        reading.arrivals.push_back(std::move(item.arrival));
-    }
-    if (taken.jump_from >= 0 && lost(*state, taken.jump_from))
-        return positions_gone(
-            settings_->name, Position(taken.jump_from + 1),
-            Position(std::max(taken.jump_from + 1, std::min(taken.upto, state->first - 1))));
-    if (jumped && settings_->server_filter().empty()) {
+    if (settings_->server_filter().empty()) {
         std::lock_guard lock(mutex_);
         removes_seen_ = true;
     }

@@ -10,6 +10,7 @@ namespace weir::events::nats {
 namespace {
 
 constexpr int batch = 1024, ahead_messages_max = 4096;
+constexpr std::size_t burst = 256;
 // Not a multiple of any message's size: a request that ends at exactly this many bytes ends without a word on
 // old servers.
 constexpr std::size_t batch_bytes = 4 * 1024 * 1024 - 3, ahead_bytes_max = 16 * 1024 * 1024;
@@ -73,8 +74,8 @@ void Session::end() {
     std::string consumer;
     {
         std::lock_guard lock(mutex_);
-        queue_.clear();
-        queued_bytes_ = 0;
+        queue_ = {};
+        queue_begin_ = queued_bytes_ = 0;
         consumer = start_.consumer;
     }
     if (subscription_ == nullptr) return;
@@ -120,7 +121,7 @@ void Session::set_gap(Error gap) {
 
 std::optional<Error> Session::gap() const {
     std::lock_guard lock(mutex_);
-    if (!queue_.empty()) return std::nullopt;
+    if (queued() > 0) return std::nullopt;
     return gap_;
 }
 
@@ -132,23 +133,35 @@ bool Session::continues(std::int64_t after) const {
 Taken Session::take(std::size_t events_max, std::size_t bytes_max) {
     Taken out;
     std::lock_guard lock(mutex_);
-    std::size_t bytes = 0;
-    out.items.reserve(std::min(queue_.size(), events_max));
-    while (!queue_.empty() && out.items.size() < events_max && bytes < bytes_max) {
-        auto& item = queue_.front();
-        bytes += item.bytes;
-        queued_bytes_ -= item.bytes;
-        out.items.push_back(std::move(item));
-        queue_.pop_front();
+    if (queue_begin_ == 0 && queued() <= events_max && queued_bytes_ <= bytes_max) {
+        std::swap(out, queue_);
+        queue_.arrivals.reserve(out.arrivals.size());
+        queue_.marks.reserve(out.arrivals.size());
+        queued_bytes_ = 0;
+    } else {
+        std::size_t bytes = 0;
+        for (; queued() > 0 && out.arrivals.size() < events_max && bytes < bytes_max; ++queue_begin_) {
+            const auto& mark = queue_.marks[queue_begin_];
+            bytes += mark.bytes;
+            queued_bytes_ -= mark.bytes;
+            out.arrivals.push_back(std::move(queue_.arrivals[queue_begin_]));
+            out.marks.push_back(mark);
+        }
+        if (queue_begin_ >= queued()) {
+            const auto begin = static_cast<std::ptrdiff_t>(queue_begin_);
+            queue_.arrivals.erase(queue_.arrivals.begin(), queue_.arrivals.begin() + begin);
+            queue_.marks.erase(queue_.marks.begin(), queue_.marks.begin() + begin);
+            queue_begin_ = 0;
+        }
     }
-    if (queue_.empty()) {
+    if (queued() == 0) {
         out.upto = received_;
         out.jump_from = pending_jump_;
         pending_jump_ = -1;
     } else {
-        out.upto = out.items.empty() ? taken_ : out.items.back().arrival.position.value;
+        out.upto = out.arrivals.empty() ? taken_ : out.arrivals.back().position.value;
     }
-    if (!out.items.empty()) taken_item_ = out.items.back().arrival.position.value;
+    if (!out.arrivals.empty()) taken_item_ = out.arrivals.back().position.value;
     taken_ = out.upto;
     ask();
     return out;
@@ -175,9 +188,9 @@ void Session::watch(SteadyInstant now) {
 void Session::ask() {
     while (!over_.load() && credit_ <= batch) {
         const auto requests = static_cast<std::size_t>((credit_ + batch - 1) / batch);
-        if (queue_.size() + static_cast<std::size_t>(credit_) + batch > ahead_messages_max ||
+        if (queued() + static_cast<std::size_t>(credit_) + batch > ahead_messages_max ||
             (queued_bytes_ + (requests + 1) * batch_bytes > ahead_bytes_max &&
-             !(queue_.empty() && credit_ == 0)))
+             !(queued() == 0 && credit_ == 0)))
             break;
         const bool any_size = one_of_any_size_;
         if (any_size && credit_ > 0) break;
@@ -221,11 +234,11 @@ void Session::arrived(natsMsg* message) {
 
 void Session::arrived(natsMsg* message, const AckPlace& place) {
     const bool ours = settings_->wants(natsMsg_GetSubject(message));
-    Taken::Item item;
+    Arrival arrival;
+    Taken::Mark mark;
     if (ours) {
-        item.arrival =
-            arrival_of(message, Position(place.stream_sequence), from_ns(place.time_ns), *settings_);
-        item.bytes = static_cast<std::size_t>(natsMsg_GetDataLength(message)) + message_overhead;
+        arrival = arrival_of(message, Position(place.stream_sequence), from_ns(place.time_ns), *settings_);
+        mark.bytes = static_cast<std::size_t>(natsMsg_GetDataLength(message)) + message_overhead;
     }
     bool first = false;
     {
@@ -247,15 +260,25 @@ void Session::arrived(natsMsg* message, const AckPlace& place) {
             was_paused_ = false;
             if (credit_ > 0) --credit_;
             if (ours) {
-                item.jump_from = std::exchange(pending_jump_, -1);
-                first = queue_.empty();
-                queued_bytes_ += item.bytes;
-                queue_.push_back(std::move(item));
+                mark.jump_from = std::exchange(pending_jump_, -1);
+                due_ = due_ || queued() == 0;
+                queued_bytes_ += mark.bytes;
+                queue_.arrivals.push_back(std::move(arrival));
+                queue_.marks.push_back(mark);
             }
             ask();
+            // Messages come in bursts: whoever waits is woken for all of them.
+            first = due_ && (queued() >= burst || nothing_waits());
+            if (first) due_ = false;
         }
     }
     if (first) notify_();
+}
+
+/// The library holds nothing more for us just now.
+bool Session::nothing_waits() const {
+    std::uint64_t many = 0;
+    return natsSubscription_QueuedMsgs(subscription_, &many) != NATS_OK || many == 0;
 }
 
 void Session::status(natsMsg* message) {

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <nats/nats.h>
 
@@ -20,17 +20,17 @@
 
 namespace weir::events::nats {
 
-/// What was taken out of a session, in order.
+/// What came of a session, in order.
 struct Taken {
-    struct Item {
-        Arrival arrival;
+    struct Mark {
         std::size_t bytes = 0;
-        /// Not -1: between this position and the item some are missing, and somebody must ask why.
+        /// Not -1: between this position and the arrival some are missing, and somebody must ask why.
         std::int64_t jump_from = -1;
     };
-    std::vector<Item> items;
+    std::vector<Arrival> arrivals;
+    std::vector<Mark> marks; ///< one for each arrival
     std::int64_t upto = 0;
-    std::int64_t jump_from = -1; ///< as Item::jump_from, between the last item and `upto`
+    std::int64_t jump_from = -1; ///< as Mark::jump_from, between the last arrival and `upto`
 };
 
 /// One consumer on the server, and what came from it and was not taken yet. Ends for good when the connection
@@ -88,6 +88,7 @@ class Session {
     void arrived(natsMsg* message, const AckPlace& place);
     void status(natsMsg* message);
     void ask(); ///< with the lock held
+    [[nodiscard]] bool nothing_waits() const;
     void give_up_locked(std::string why);
 
     const std::shared_ptr<const StreamSettings> settings_;
@@ -102,7 +103,9 @@ class Session {
     std::atomic<bool> over_{false}; ///< ended or broken: nothing is delivered any more
 
     mutable std::mutex mutex_;
-    std::deque<Taken::Item> queue_;
+    [[nodiscard]] std::size_t queued() const { return queue_.arrivals.size() - queue_begin_; }
+    Taken queue_;
+    std::size_t queue_begin_ = 0; ///< of what was not taken yet
     std::size_t queued_bytes_ = 0;
     std::string why_;
     std::optional<Error> gap_;
@@ -111,6 +114,7 @@ class Session {
     std::int64_t pending_jump_ = -1;
     std::int64_t taken_ = 0, taken_item_ = 0; ///< what the reader has: up to, and the last message of it
     int credit_ = 0;                          ///< messages that the server may still send
+    bool due_ = false;                        ///< whoever waits was not told yet that the queue is not empty
     bool was_paused_ = false;                 ///< since the newest message
     bool one_of_any_size_ = false;
     SteadyInstant asked_{};
