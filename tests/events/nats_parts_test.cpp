@@ -103,18 +103,30 @@ TEST_CASE("URLs are shown without what is secret in them") {
     CHECK(nats::bare_url("tls://host:4222") == "tls://host:4222");
 }
 
-TEST_CASE("wrong options of a NATS bus are named") {
+namespace {
+
+NatsBusOptions right_options() {
     NatsBusOptions options;
     options.urls = {"nats://127.0.0.1:1"};
     options.streams.resize(1);
     options.streams[0].stream = "EVENTS";
-    const auto fault = [&options](const std::string& word) {
-        const auto bus = open_nats_bus(options);
-        REQUIRE_FALSE(bus.ok());
-        CHECK(bus.error().kind == ErrorKind::Invalid);
-        INFO(bus.error().message);
-        CHECK(bus.error().message.find(word) != std::string::npos);
-    };
+    return options;
+}
+
+/// Opening fails, and the message holds the word.
+void check_fault(const NatsBusOptions& options, const std::string& word) {
+    const auto bus = open_nats_bus(options);
+    REQUIRE_FALSE(bus.ok());
+    CHECK(bus.error().kind == ErrorKind::Invalid);
+    INFO(bus.error().message);
+    CHECK(bus.error().message.find(word) != std::string::npos);
+}
+
+} // namespace
+
+TEST_CASE("wrong options of a NATS bus are named") {
+    auto options = right_options();
+    const auto fault = [&options](const std::string& word) { check_fault(options, word); };
     SECTION("no url") {
         options.urls.clear();
         fault("urls");
@@ -151,6 +163,11 @@ TEST_CASE("wrong options of a NATS bus are named") {
         options.streams[0].mapping = JsonMappingSettings{.type = "("};
         fault("mapping");
     }
+}
+
+TEST_CASE("wrong credentials of a NATS bus are named") {
+    auto options = right_options();
+    const auto fault = [&options](const std::string& word) { check_fault(options, word); };
     SECTION("two ways to log in") {
         options.user = "a";
         options.token = "b";

@@ -179,6 +179,11 @@ Status StreamReader::start(Position after) {
     return {};
 }
 
+bool StreamReader::forget_interruption() {
+    std::lock_guard lock(mutex_);
+    return std::exchange(interrupted_, false);
+}
+
 Result<Reading> StreamReader::read(Position after, std::size_t events_max, std::size_t bytes_max) {
     if (after.value < 0) return invalid("a position is not negative");
     for (int attempt = 0;; ++attempt) {
@@ -194,7 +199,11 @@ Result<Reading> StreamReader::read(Position after, std::size_t events_max, std::
             current = nullptr;
         }
         if (!current) {
-            WEIR_TRY(start(after));
+            if (const auto started = start(after); !started.ok()) {
+                // Who is told that the stream has a gap begins elsewhere next time, and on purpose.
+                if (started.error().kind == ErrorKind::Corrupt) forget_interruption();
+                return started.error();
+            }
             current = session();
             if (!current) return bus_closed();
         }
@@ -214,8 +223,7 @@ Result<Reading> StreamReader::read(Position after, std::size_t events_max, std::
         if (cut || !reading.ok()) end(!reading.ok() && reading.error().kind != ErrorKind::Corrupt);
         if (!reading.ok()) return reading;
         reading->upto = std::max(reading->upto, after);
-        std::lock_guard lock(mutex_);
-        reading->interrupted = std::exchange(interrupted_, false);
+        reading->interrupted = forget_interruption();
         return reading;
     }
 }

@@ -43,6 +43,7 @@ class StreamReader {
 
   private:
     Result<Reading> read_some(Session& session, std::size_t events_max, std::size_t bytes_max, bool& cut);
+    bool forget_interruption(); ///< was there one?
     Status start(Position after);
     void end(bool interrupted);
     void check(Session& session);

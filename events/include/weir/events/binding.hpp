@@ -37,8 +37,9 @@ Message encode_kafka(const Event& event, MessageMode mode = MessageMode::Binary)
 
 /// The NATS protocol binding 1.0.2. Structured if the header `Content-Type` (any case) begins with
 /// application/cloudevents; else binary if there is a header `ce-specversion` (any case): headers `ce-NAME`,
-/// values percent-decoded once, `ce-datacontenttype` as well; else a bare JSON object with `specversion` is a
-/// structured event (as before 1.0.2), anything else goes to the mapping.
+/// values percent-decoded once, `ce-datacontenttype` as well (without it `Content-Type` counts); else a bare
+/// JSON object with `specversion` is a structured event (as before 1.0.2), anything else goes to the mapping.
+/// Other headers become extensions as with Kafka. Binary mode does not look at the data.
 Result<Decoded> decode_nats(const Message& message, const DecodeContext& context = {});
 Message encode_nats(const Event& event, MessageMode mode = MessageMode::Binary);
 

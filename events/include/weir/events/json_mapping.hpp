@@ -31,7 +31,7 @@ struct JsonMappingSettings {
     std::string data;                              ///< default: the whole body; else what becomes the data
 };
 
-/// A compiled mapping. Thread: map() from one thread at a time.
+/// A compiled mapping. Thread-safe.
 class JsonMapping {
   public:
     /// `invalid` names the attribute, and column and reason of the expression.

@@ -13,7 +13,8 @@ struct Tls {
     std::string ca_file;          ///< empty: the system's roots
     std::string certificate_file; ///< of the client; with key_file
     std::string key_file;
-    bool verify_host = true;
+    bool verify_host =
+        true; ///< false with NATS: nothing of the server's certificate is verified, as its library has it
 };
 
 /// Where reading begins of a stream that was never read.
