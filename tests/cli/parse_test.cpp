@@ -45,8 +45,7 @@ TEST_CASE("every command has help with examples") {
 }
 
 TEST_CASE("what is not built yet is refused by name") {
-    for (const auto* name :
-         {"simulate", "test", "fire", "backfill", "slots", "sources", "doctor"}) {
+    for (const auto* name : {"simulate", "test", "fire", "backfill", "slots", "sources", "doctor"}) {
         const auto outcome = invoke({name, "--with", "anything"});
         CHECK(outcome.code == 2);
         CHECK(outcome.err == "weir: `weir " + std::string(name) + "` is not built yet\n");
