@@ -60,6 +60,7 @@ give_up() {
     exit 1
 }
 
+adapters='-Dnats=enabled'
 [ "$sanitize$minimal" != yesyes ] || { echo 'run.sh: --sanitize or --minimal, not both' >&2; exit 2; }
 if [ "$minimal" = yes ]; then
     build=build-minimal
@@ -74,6 +75,8 @@ else
     : "${suites:=unit contract sim system broker tidy}"
     options='-Dbuildtype=debug -Doptimization=1'
 fi
+# What the tests must not do without is asked for by name; it is installed below.
+[ "$minimal" = yes ] || options="$options $adapters"
 [ "$long" = no ] || case " $suites " in *' long '*) ;; *) suites="$suites long" ;; esac
 
 # --- packages
@@ -125,6 +128,10 @@ if [ ! -f "$build/build.ninja" ]; then
         give_up 'the configuration failed'
     }
     rm -f "$setup_log"
+elif [ "$minimal" = no ]; then
+    # A folder of before may know other adapters.
+    # shellcheck disable=SC2086
+    meson configure "$build" $adapters >/dev/null || give_up 'the configuration failed'
 fi
 say "building $build ..."
 export NINJA_STATUS='[%f/%t, %e s] '
