@@ -162,6 +162,12 @@ std::vector<Event> next_batch(std::mt19937& chance, std::vector<int>& numbers, i
 
 int produce(const Settings& settings) {
     const auto bus = open_bus(settings);
+    // A bus makes its streams when it is asked for them.
+    for (auto streams = bus->streams(); !streams.ok() || streams->empty(); streams = bus->streams()) {
+        if (!streams.ok() && !weir::retryable(streams.error().kind)) fail(streams.error().message);
+        if (stdin_ended()) fail("no stream: " + (streams.ok() ? "there is none" : streams.error().message));
+        std::this_thread::sleep_for(retry_pause);
+    }
     const Acknowledged acknowledged(settings.text("acked"));
     std::mt19937 chance(static_cast<std::uint32_t>(settings.number("seed")));
     std::vector<int> numbers(static_cast<std::size_t>(settings.number("keys")));
