@@ -37,15 +37,17 @@ POINTS = ("before_commit", "after_commit", "before_send", "after_send")
 STREAM = "LOOP"
 DRAIN_SECONDS = 300
 
-DOCUMENTS = """
+FLOWS = """
 flow: quick
 team: t
 backend: 'null'
 settle_after: 100ms
 parameters:
   key: {type: string}
-  n: {type: int}
----
+  n: {type: integer}
+"""
+
+TRIGGERS = """
 trigger: each
 team: t
 when: {event: loop.event}
@@ -232,9 +234,10 @@ def start(weir):
 
 def trial(weir, server, proxy, options, folder, seed):
     kind = options.bus.partition(":")[0]
-    (folder / "documents.yaml").write_text(DOCUMENTS)
+    (folder / "flows.yaml").write_text(FLOWS)
+    (folder / "triggers.yaml").write_text(TRIGGERS)
     start(weir)
-    weir.apply(folder / "documents.yaml")
+    weir.apply(folder / "flows.yaml", folder / "triggers.yaml")
     producer = Producer(options.produce.resolve(), kind, server.url, folder, options.rate, seed + 1)
     try:
         trouble = Trouble(server, proxy, (1, 5) if kind == "nats" else (3, 9), seed + 2)
