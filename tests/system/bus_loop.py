@@ -116,15 +116,18 @@ class Producer:
         mode = random.Random(seed).choice(("binary", "structured"))
         words = [program, "--kind", kind, "--url", url, "--stream", STREAM, "--acked", self.acked]
         words += ["--rate", str(rate), "--seed", str(seed), "--mode", mode]
-        self.process = subprocess.Popen(
-            [str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        self.log = folder / "producer.log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                [str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            )
 
     def end(self):
         """Lets it finish what it has begun; what it says about itself."""
         said, _ = self.process.communicate(timeout=180)  # closes its stdin
         if self.process.returncode != 0:
-            raise RuntimeError(f"the producer ended with {self.process.returncode}: {said}")
+            end = self.log.read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"the producer ended with {self.process.returncode}: {said}{end}")
         return said.strip()
 
     def kill(self):
