@@ -94,6 +94,8 @@ Status Link::set_options(const NatsBusOptions& options) {
         natsOptions_SetSendAsap(o, true),
         natsOptions_SetTimeout(o, connect_timeout),
         natsOptions_SetMaxReconnect(o, -1),
+        // Nothing is kept for later: it would go out on the next connection before what the broken one lost.
+        natsOptions_SetReconnectBufSize(o, 0),
         natsOptions_SetReconnectWait(o, reconnect_wait),
         natsOptions_SetReconnectJitter(o, reconnect_jitter, reconnect_jitter),
         natsOptions_SetPingInterval(o, ping_interval),
