@@ -52,6 +52,7 @@ Report spread(std::vector<double> values, const std::string& unit) {
     out["p50_" + unit] = rounded(at(values, 0.5));
     out["p95_" + unit] = rounded(at(values, 0.95));
     out["p99_" + unit] = rounded(at(values, 0.99));
+    if (values.size() >= 1000) out["p99.9_" + unit] = rounded(at(values, 0.999));
     out["max_" + unit] = rounded(values.back());
     out["samples"] = values.size();
     return out;

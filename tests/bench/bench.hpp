@@ -23,6 +23,10 @@ struct Options {
     std::int64_t runs = 1'000'000;
     int rounds = 5; ///< each figure is the median of so many
     std::uint64_t seed = 7;
+    std::string bus = "embedded";  ///< bus: nats, kafka, embedded
+    std::string version;           ///< bus: of the server that is started
+    std::string url;               ///< bus: a server that runs already
+    std::vector<std::string> only; ///< bus: these cases; empty: all
 };
 
 /// A deterministic source of numbers (SplitMix64): the same seed gives the same workload on every machine.
@@ -70,7 +74,8 @@ class CpuWatch {
     double start_;
 };
 
-/// median, p95, p99, max of `values` under the names of `unit`: {"p50_us": ...}. Sorts them.
+/// median, p95, p99, p99.9 (of 1,000 or more), max of `values` under the names of `unit`: {"p50_us": ...}.
+/// Sorts them.
 Report spread(std::vector<double> values, const std::string& unit);
 double median(std::vector<double> values);
 
@@ -104,5 +109,6 @@ Result<Report> run_filter(const Options& options);
 Result<Report> run_lineage(const Options& options);
 Result<Report> run_decide(const Options& options);
 Result<Report> run_latency(const Options& options);
+Result<Report> run_bus(const Options& options);
 
 } // namespace weir::bench

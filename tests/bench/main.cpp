@@ -14,10 +14,8 @@ using Mode = std::function<Result<bench::Report>(const bench::Options&)>;
 
 const std::map<std::string, Mode>& modes() {
     static const std::map<std::string, Mode> all{
-        {"decide", bench::run_decide},
-        {"filter", bench::run_filter},
-        {"latency", bench::run_latency},
-        {"lineage", bench::run_lineage},
+        {"bus", bench::run_bus},         {"decide", bench::run_decide},   {"filter", bench::run_filter},
+        {"latency", bench::run_latency}, {"lineage", bench::run_lineage},
     };
     return all;
 }
@@ -42,7 +40,18 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(2'000, 10'000'000));
     app.add_option("--rounds", options.rounds, "rounds; figures are medians")->check(CLI::Range(1, 100));
     app.add_option("--seed", options.seed, "of the workload");
+    app.add_option("--bus", options.bus, "bus: nats, kafka or embedded")
+        ->check(CLI::IsMember({"nats", "kafka", "embedded"}));
+    app.add_option("--version", options.version,
+                   "bus: of the server started (nats: debian, current; kafka: 3.9, 4.x)");
+    app.add_option("--url", options.url, "bus: a server that runs already; the streams made there stay");
+    app.add_option("--only", options.only, "bus: these cases (bare, adapter, ..., latency), comma-separated")
+        ->delimiter(',');
     CLI11_PARSE(app, argc, argv);
+    if (options.mode == "bus") {
+        if (app.count("--events") == 0) options.events = 300'000;
+        if (app.count("--rounds") == 0) options.rounds = 3;
+    }
     if (options.dir.empty()) options.dir = ".";
     const auto mode = modes().find(options.mode);
     if (mode == modes().end()) {
