@@ -246,8 +246,10 @@ class BusBench {
     double published_per_second_ = 0;
 };
 
-double rounded(double value, double unit) {
-    return std::round(value / unit) * unit;
+/// To so many digits behind the point.
+double rounded(double value, int digits) {
+    const auto scale = std::pow(10, digits);
+    return std::round(value * scale) / scale;
 }
 
 Report report_of(const Case& one, const std::vector<Sample>& samples, const std::vector<Sample>& bare,
@@ -272,21 +274,21 @@ Report report_of(const Case& one, const std::vector<Sample>& samples, const std:
     Report out{{"case", one.name}, {"what", one.what}, {"events", last.events}};
     if (!one.goal.empty()) out["goal"] = one.goal;
     out["events_per_second"] = static_cast<std::int64_t>(of(rate));
-    out["seconds_to_drain"] = rounded(of([](const Sample& s) { return s.seconds; }), 0.001);
+    out["seconds_to_drain"] = rounded(of([](const Sample& s) { return s.seconds; }), 3);
     if (!ratios.empty()) {
-        out["ratio_to_bare"] = rounded(median(ratios), 0.001);
-        out["ratio_to_bare_by_cpu"] = rounded(median(cpu_ratios), 0.001);
+        out["ratio_to_bare"] = rounded(median(ratios), 3);
+        out["ratio_to_bare_by_cpu"] = rounded(median(cpu_ratios), 3);
     }
     out["cpu_us_per_event"] =
-        rounded(of([](const Sample& s) { return s.cpu * 1e6 / static_cast<double>(s.events); }), 0.01);
+        rounded(of([](const Sample& s) { return s.cpu * 1e6 / static_cast<double>(s.events); }), 2);
     if (server_known)
         out["server_cpu_us_per_event"] = rounded(
-            of([](const Sample& s) { return s.server_cpu * 1e6 / static_cast<double>(s.events); }), 0.01);
-    out["peak_rss_mb"] = rounded(of([](const Sample& s) { return s.peak_mb; }), 0.1);
+            of([](const Sample& s) { return s.server_cpu * 1e6 / static_cast<double>(s.events); }), 2);
+    out["peak_rss_mb"] = rounded(of([](const Sample& s) { return s.peak_mb; }), 1);
     if (!last.memory.megabytes_at.empty()) {
         out["rss_mb_at_0_25_50_75_100_percent"] = Report::array();
         for (const auto megabytes : last.memory.megabytes_at)
-            out["rss_mb_at_0_25_50_75_100_percent"].push_back(rounded(megabytes, 0.1));
+            out["rss_mb_at_0_25_50_75_100_percent"].push_back(rounded(megabytes, 1));
     }
     if (one.reader == Reader::Engine) {
         out["recorded"] = last.recorded;

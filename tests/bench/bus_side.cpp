@@ -1,5 +1,7 @@
 #include "bus_side.hpp"
 
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 #include <weir/base/loop.hpp>
@@ -72,6 +74,11 @@ std::string version_in_log(const std::string& folder, const std::string& words) 
 }
 
 Result<std::unique_ptr<BusSide>> open_bus_side(const Options& options, const std::string& folder) {
+    // Where fetch.py writes it by default; tests never guess, a benchmark run by hand may.
+    if (const char* home = std::getenv("HOME"); home != nullptr) {
+        const auto usual = std::string(home) + "/.cache/weir/brokers/brokers.json";
+        if (std::filesystem::exists(usual)) ::setenv("WEIR_BROKERS", usual.c_str(), 0);
+    }
     if (options.bus == "embedded") return std::unique_ptr<BusSide>(new EmbeddedSide(folder));
 #ifdef WEIR_WITH_NATS
     if (options.bus == "nats") return open_nats_side(options);
