@@ -77,6 +77,11 @@ class BrokenBus final : public events::Bus {
         for (auto& [name, stream] : streams_)
             stream.interrupted = true;
     }
+    /// Looks are answered, reads are not.
+    void refuse_reads(bool refuse) {
+        std::lock_guard lock(mutex_);
+        refuses_reads_ = refuse;
+    }
     /// Events over this many bytes are refused.
     void limit(std::size_t bytes) {
         std::lock_guard lock(mutex_);
@@ -110,6 +115,7 @@ class BrokenBus final : public events::Bus {
                                  std::size_t) override {
         std::lock_guard lock(mutex_);
         WEIR_ASSIGN(stream, find(name));
+        if (refuses_reads_) return unavailable("reads are refused");
         if (after.value > stream->head) return corrupt("behind the end");
         if (after.value + 1 < stream->first) return corrupt("gone");
         events::Reading reading;
@@ -204,6 +210,7 @@ class BrokenBus final : public events::Bus {
     std::vector<events::Event> published_;
     std::size_t bytes_max_ = 1 << 20;
     bool silent_ = false;
+    bool refuses_reads_ = false;
     std::mutex handler_mutex_;
     std::function<void()> handler_;
 };

@@ -45,6 +45,7 @@ struct Rig {
     std::string stream = bus.add_stream("S");
     ShellConfig config;
     events::Bus* outside = nullptr;
+    int ledger_tasks = 0;
     std::unique_ptr<Shell> shell;
 
     ~Rig() {
@@ -57,7 +58,10 @@ struct Rig {
         shell.reset();
         ShellPorts ports{clock, *ledger, {&bus}, {}, {}, {}, {}};
         ports.post = [this](std::function<void()> task) { loop.post(std::move(task)); };
-        ports.commit_on = [](const std::function<void()>& task) { task(); };
+        ports.commit_on = [this](const std::function<void()>& task) {
+            ++ledger_tasks;
+            task();
+        };
         ports.mint_uid = [] { return TriggerUid{Uuid::time_led(from_ns(1), sha256("uid"))}; };
         ports.outside = outside;
         shell = std::make_unique<Shell>(std::move(ports), config);
@@ -271,6 +275,43 @@ TEST_CASE("a gap stops its stream only") {
     const auto decisions = rig.ledger->reader().decisions(query);
     REQUIRE(decisions.ok());
     CHECK(decisions->rows.front().without == std::vector<std::string>{rig.stream});
+}
+
+TEST_CASE("a topic of many partitions is registered in one go") {
+    Rig rig;
+    std::vector<std::string> partitions;
+    for (int i = 0; i < 100; ++i)
+        partitions.push_back(rig.bus.add_stream("topic/" + std::to_string(i), "topic"));
+    rig.open();
+    REQUIRE(rig.until([&] { return rig.shell->streams().size() == 101; }));
+    CHECK(rig.ledger_tasks <= 3); // the ledger's thread takes few tasks at a time
+    rig.apply();
+    for (const auto& partition : partitions)
+        rig.bus.append(partition, event(partition), rig.clock.now());
+    CHECK(rig.until([&] { return rig.recorded().size() == 100; }));
+}
+
+TEST_CASE("a stream that is seen but cannot be read is left out like one that is not seen") {
+    Rig rig;
+    rig.config.source_grace = 2s;
+    const auto other = rig.bus.add_stream("T");
+    rig.start();
+    REQUIRE(rig.until([&] { return rig.shell->streams().size() == 2; }));
+    rig.say("a");
+    REQUIRE(rig.have({"a"}));
+    rig.bus.refuse_reads(true);
+    rig.say("b");
+    const auto left_out = [&] {
+        const auto views = rig.shell->streams();
+        return std::any_of(views.begin(), views.end(), [](const auto& view) { return view.left_out; });
+    };
+    CHECK(rig.until(left_out));
+    rig.bus.refuse_reads(false);
+    CHECK(rig.have({"a", "b"}));
+    CHECK(rig.until([&] { return !left_out(); }));
+    // One without anything new recovers as well.
+    const auto views = rig.shell->streams();
+    CHECK(std::all_of(views.begin(), views.end(), [](const auto& view) { return view.unreachable.empty(); }));
 }
 
 TEST_CASE("a partition added to a topic is read from its beginning") {

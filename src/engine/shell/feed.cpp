@@ -10,6 +10,7 @@ struct Feed::Track {
     Following what;
     bool verified = false;
     bool stopped = false;
+    bool failing = false; ///< whoever listens was told so
     int unreadable = 0;
     SteadyInstant retry_at{};
     std::atomic<std::size_t> waiting{0}; ///< arrivals handed on and not taken
@@ -176,6 +177,7 @@ bool Feed::verify(Track& track) {
 }
 
 void Feed::failed(Track& track, const Error& error) {
+    track.failing = true;
     track.retry_at = clock_.steady_now() + limits_.retry_every;
     sink_.unreachable(track.what.stream, error);
 }
@@ -211,7 +213,8 @@ bool Feed::follow_on(Track& track) {
 
 bool Feed::hand_on(Track& track, events::Reading reading) {
     auto& place = track.what.place;
-    if (reading.arrivals.empty() && reading.upto <= place.position) return false;
+    const bool recovered = std::exchange(track.failing, false);
+    if (reading.arrivals.empty() && reading.upto <= place.position && !recovered) return false;
     for (auto& arrival : reading.arrivals)
         place.time = arrival.time = std::max(arrival.time, place.time);
     place.position = std::max(reading.upto, place.position);

@@ -36,7 +36,8 @@ struct Shell::Stream {
     std::optional<ledger::GapRow> gap;
     std::optional<SteadyInstant> unreachable_since;
     std::string unreachable_why;
-    bool vanished = false; ///< absent, though this process has read it
+    bool read_failed = false; ///< it was reading that failed: a look does not end that
+    bool vanished = false;    ///< absent, though this process has read it
     bool absent = false; ///< in the ledger, but its bus does not have it (any more), or it is not configured
     // What the batch under way took from it.
     bool moved = false;
@@ -52,7 +53,8 @@ struct Shell::BusHandle {
     events::Bus* bus = nullptr;
     std::string name;
     std::unique_ptr<Feed> feed;
-    std::string trouble; ///< what it said last; empty: it answers
+    std::string trouble;      ///< what it said last; empty: it answers
+    bool registering = false; ///< streams of it are being registered
 };
 
 struct Shell::Choice {

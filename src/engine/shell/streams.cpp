@@ -140,25 +140,29 @@ void Shell::looked(BusHandle& handle, Instant asked, const std::vector<events::S
     std::set<std::string> families;
     for (const auto& stream : streams_)
         if (!stream->family.empty()) families.insert(stream->family);
+    std::vector<ledger::StreamState> sights;
     for (const auto& info : infos) {
         auto* stream = find_stream(info.name);
         if (stream == nullptr) {
             // A partition that was added to a topic we read is read from its beginning.
             const bool grown = families.count(info.family) != 0;
-            found(handle, info, grown ? Position(info.first.value - 1) : info.start);
+            sights.push_back(first_sight(info, grown ? Position(info.first.value - 1) : info.start));
             continue;
         }
         if (stream->absent || stream->unreachable_since)
             log::info("a stream is read (again)", {{"stream", info.name}});
         stream->absent = stream->vanished = false;
-        stream->unreachable_since.reset();
+        // A look says nothing about reading.
+        if (!stream->read_failed) stream->unreachable_since.reset();
         if (!stream->live()) continue;
         if (!stream->followed) follow(*stream);
         if (info.head <= stream->read)
             stream->empty_at = std::max(stream->empty_at, asked);
-        else
+        else if (stream->behind.asked == Instant{})
             stream->behind = {info.head, asked};
     }
+    register_all(handle, std::move(sights));
+    handle.trouble.clear();
     for (auto& stream : streams_) {
         if (stream->bus != handle.bus || stream->absent) continue;
         const bool there = std::any_of(infos.begin(), infos.end(),
@@ -169,33 +173,39 @@ void Shell::looked(BusHandle& handle, Instant asked, const std::vector<events::S
         stream->followed = false;
         handle.feed->forget(stream->name);
         log::warn(
-            "a stream that was read is not on its bus, or not configured any more; decisions go on without "
-            "it",
+            "a stream that was read is not on its bus, or not configured any more; decisions go on "
+            "without it",
             {{"stream", stream->name}});
     }
 }
 
-/// The ledger writes on one thread only, so a new stream is registered there, one after the other.
-void Shell::found(BusHandle& handle, const events::StreamInfo& info, Position start) {
-    if (!registering_.insert(info.name).second) return;
-    ports_.commit_on([this, alive = alive_, &handle, sight = first_sight(info, start)] {
-        auto state = ports_.ledger.register_stream(sight);
-        ports_.post([this, alive, &handle, name = sight.name, state = std::move(state)] {
-            if (*alive) registered(handle, name, state);
+/// The ledger writes on one thread only, so new streams are registered there, all that were found in one go.
+void Shell::register_all(BusHandle& handle, std::vector<ledger::StreamState> sights) {
+    if (sights.empty() || handle.registering) return;
+    handle.registering = true;
+    ports_.commit_on([this, alive = alive_, &handle, sights = std::move(sights)] {
+        std::vector<Result<ledger::StreamState>> states;
+        for (const auto& sight : sights)
+            states.push_back(ports_.ledger.register_stream(sight));
+        ports_.post([this, alive, &handle, states = std::move(states)] {
+            if (*alive) registered(handle, states);
         });
     });
 }
 
-void Shell::registered(BusHandle& handle, const std::string& name, const Result<ledger::StreamState>& state) {
-    registering_.erase(name);
-    if (!state.ok()) {
-        // Found again at the next look.
-        log::error("a stream could not be registered", {{"stream", name}, {"error", state.error().message}});
-        return;
+void Shell::registered(BusHandle& handle, const std::vector<Result<ledger::StreamState>>& states) {
+    handle.registering = false;
+    for (const auto& state : states) {
+        if (!state.ok()) {
+            // Found again at the next look.
+            log::error("a stream could not be registered", {{"error", state.error().message}});
+            continue;
+        }
+        if (find_stream(state->name) != nullptr) continue;
+        log::info("a stream is read for the first time",
+                  {{"stream", state->name}, {"after", state->position.value}});
+        follow(add_stream(*state, *handle.bus, handle.feed.get()));
     }
-    if (find_stream(name) != nullptr) return;
-    log::info("a stream is read for the first time", {{"stream", name}, {"after", state->position.value}});
-    follow(add_stream(*state, *handle.bus, handle.feed.get()));
 }
 
 void Shell::follow(Stream& stream) {
@@ -212,6 +222,7 @@ void Shell::delivered(const std::string& name, std::uint64_t generation, events:
     auto* stream = find_stream(name);
     if (stream == nullptr || stream->generation != generation) return;
     stream->unreachable_since.reset();
+    stream->read_failed = false;
     stream->read = std::max(stream->read, reading.upto);
     for (auto& arrival : reading.arrivals) {
         stream->newest = std::max(stream->newest, arrival.time);
@@ -225,6 +236,7 @@ void Shell::unreachable(BusHandle& handle, const std::string& name, const Error&
     for (auto& stream : streams_) {
         if (stream->bus != handle.bus || (!name.empty() && stream->name != name)) continue;
         stream->unreachable_why = error.message;
+        stream->read_failed = stream->read_failed || !name.empty();
         if (stream->unreachable_since) continue;
         stream->unreachable_since = ports_.clock.steady_now();
         log::warn("a stream cannot be read", {{"stream", stream->name}, {"error", error.message}});

@@ -165,8 +165,8 @@ class Shell {
     Stream& add_stream(const ledger::StreamState& state, events::Bus& bus, Feed* feed);
     void open_feed(BusHandle& handle);
     void looked(BusHandle& handle, Instant asked, const std::vector<events::StreamInfo>& infos);
-    void found(BusHandle& handle, const events::StreamInfo& info, Position start);
-    void registered(BusHandle& handle, const std::string& name, const Result<ledger::StreamState>& state);
+    void register_all(BusHandle& handle, std::vector<ledger::StreamState> sights);
+    void registered(BusHandle& handle, const std::vector<Result<ledger::StreamState>>& states);
     void follow(Stream& stream);
     void delivered(const std::string& stream, std::uint64_t generation, events::Reading reading);
     void unreachable(BusHandle& handle, const std::string& stream, const Error& error);
@@ -226,7 +226,6 @@ class Shell {
     ledger::Epoch epoch_;
     std::vector<std::unique_ptr<Stream>> streams_;
     std::vector<std::unique_ptr<BusHandle>> buses_;
-    std::set<std::string> registering_; ///< streams that are being registered
     ledger::GapNo next_gap_{1};
     ledger::DeadLetterNo next_letter_{1};
     // What goes out.
