@@ -31,6 +31,12 @@ class KafkaClient {
             check(rd_kafka_conf_set(configuration, name.c_str(), value.c_str(), fault.data(), fault.size()) ==
                       RD_KAFKA_CONF_OK,
                   fault.data());
+        rd_kafka_conf_set_opaque(configuration, this);
+        rd_kafka_conf_set_dr_msg_cb(configuration,
+                                    [](rd_kafka_t*, const rd_kafka_message_t* message, void* self) {
+                                        if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+                                            ++static_cast<KafkaClient*>(self)->failed_;
+                                    });
         handle_ = rd_kafka_new(RD_KAFKA_PRODUCER, configuration, fault.data(), fault.size());
         check(handle_ != nullptr, fault.data());
         queue_ = rd_kafka_queue_new(handle_);
@@ -100,6 +106,8 @@ class KafkaClient {
     void flush() {
         check(rd_kafka_flush(handle_, 30'000) == RD_KAFKA_RESP_ERR_NO_ERROR, "flushing took too long");
     }
+    /// How many records were not taken, of those that were waited for.
+    [[nodiscard]] int failed() const { return failed_; }
     void begin() { check(rd_kafka_begin_transaction(handle_)); }
     void init_transactions() { check(rd_kafka_init_transactions(handle_, 30'000)); }
     void commit() { check(rd_kafka_commit_transaction(handle_, 30'000)); }
@@ -152,6 +160,7 @@ class KafkaClient {
 
     rd_kafka_t* handle_ = nullptr;
     rd_kafka_queue_t* queue_ = nullptr;
+    int failed_ = 0; // counted by whoever polls: flush() on the caller's thread
 };
 
 } // namespace weir::contract

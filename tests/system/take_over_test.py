@@ -3,18 +3,15 @@
 Whatever happens, an event that was accepted has exactly one run, known to its backend under one id.
 """
 
-import http.client
-import json
-import os
 import pathlib
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
-import time
 import unittest
+
+from engine import Engine, EngineCase, until
 
 WEIR = pathlib.Path(sys.argv[1]).resolve()
 
@@ -50,100 +47,26 @@ limits: {firings_per_minute: 1000000}
 """
 
 
-def until(condition, what, seconds=90):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"it did not come to pass in {seconds} s: {what}")
-
-
-class Engine:
-    """One weir serve."""
-
-    def __init__(self, folder, *words, **environment):
-        self.folder = folder
-        self.ready = folder / f"ready-{time.monotonic_ns()}"
-        self.log = folder / f"log-{time.monotonic_ns()}"
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("WEIR_")}
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                [WEIR, "serve", "--config", folder / "weir.yaml", "--on-ready", self.ready, *words],
-                env={**clean, **environment}, stdout=log, stderr=log, cwd=folder,
-            )  # fmt: skip
-
-    def wait_ready(self):
-        def ready():
-            if self.process.poll() is not None:
-                raise AssertionError(f"weir ended: {self.log.read_text()[-3000:]}")
-            return self.ready.exists()
-
-        until(ready, "weir is ready")
-        host, port = self.ready.read_text().strip().removeprefix("http://").rsplit(":", 1)
-        self.address = (host, int(port))
-        return self
-
-    def ask(self, method, path, body=None, headers=None, timeout=30):
-        connection = http.client.HTTPConnection(*self.address, timeout=timeout)
-        try:
-            connection.request(method, path, body, headers or {})
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read() or b"null")
-        finally:
-            connection.close()
-
+class Loaded(Engine):
     def publish(self, event_id, timeout=30):
         headers = {"ce-specversion": "1.0", "ce-id": event_id, "ce-source": "/test", "ce-type": "load.plain"}
         return self.ask("POST", "/v1/events", None, headers, timeout)[0] == 202
 
-    def apply(self):
-        body = json.dumps({"files": [{"name": "flows.yaml", "text": FLOWS}, {"name": "triggers.yaml", "text": TRIGGERS}]})
-        status, answer = self.ask("POST", "/v1/apply", body, {"Content-Type": "application/json"})
-        assert status == 200, answer
-
-    def all(self, what):
-        items, page = [], ""
-        while True:
-            _, answer = self.ask("GET", f"/v1/{what}?limit=1000" + (f"&page={page}" if page else ""))
-            items += answer["items"]
-            page = answer["next"]
-            if not page:
-                return items
-
-    def stopped(self):
-        return pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
-
-    def send(self, number):
-        self.process.send_signal(number)
-
-    def end(self):
-        self.send(signal.SIGTERM)
-        assert self.process.wait(timeout=60) == 0, self.log.read_text()[-3000:]
+    def apply_all(self):
+        self.apply({"flows.yaml": FLOWS, "triggers.yaml": TRIGGERS})
 
 
-class Record(unittest.TestCase):
+class Record(EngineCase):
+    program = WEIR
+    engine_type = Loaded
+
     def setUp(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="weir-two-"))
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.engines = []
-        self.addCleanup(self.end_all)
+        super().setUp()
         self.lay_out(self.folder)
 
     def lay_out(self, folder):
         folder.mkdir(exist_ok=True)
         (folder / "weir.yaml").write_text(CONFIG)
-
-    def end_all(self):
-        for engine in self.engines:
-            if engine.process.poll() is None:
-                engine.process.kill()
-                engine.process.wait()
-
-    def engine(self, *words, folder=None, **environment):
-        self.engines.append(Engine(folder or self.folder, *words, **environment))
-        return self.engines[-1]
 
     def weir(self, *words):
         return subprocess.run([WEIR, *map(str, words)], capture_output=True, text=True, timeout=120, check=False)
@@ -172,7 +95,7 @@ class Record(unittest.TestCase):
     def take_over(self, point, killed=False):
         # One that hangs in the middle of a write of the ledger or the bus has to be ended: it can never be refused.
         first = self.engine(WEIR_FREEZE_AT=point).wait_ready()
-        first.apply()
+        first.apply_all()
         ids = []
         for i in range(2000):
             if first.stopped():
@@ -240,7 +163,7 @@ class Record(unittest.TestCase):
 
     def test_a_backup_restored_under_traffic_launches_nothing_twice(self):
         first = self.engine().wait_ready()
-        first.apply()
+        first.apply_all()
         ids, stop = [], threading.Event()
         traffic = threading.Thread(target=self.publish_along, args=(first, "first", ids, stop))
         traffic.start()
@@ -267,7 +190,7 @@ class Record(unittest.TestCase):
 
     def test_a_copy_claimed_as_new_leaves_the_past_to_the_original(self):
         first = self.engine().wait_ready()
-        first.apply()
+        first.apply_all()
         before = [f"before-{i}" for i in range(60)]
         for event_id in before:
             self.assertTrue(first.publish(event_id))
