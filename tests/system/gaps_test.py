@@ -115,7 +115,7 @@ class Case(EngineCase):
         self.publish(weir, self.sound, ["sound-1"])
         self.assertEqual(dict(weir.decided()), dict.fromkeys(self.ids, 1), "decided before the gap was accepted")
 
-        weir.end()
+        weir.kill()
         weir = self.engine().wait_ready()
         again = self.wait_stopped(weir, expected)
         self.assertEqual(again, gap)
@@ -128,7 +128,7 @@ class Case(EngineCase):
         weir.wait_decided(new)
         self.publish(weir, self.hurt, ["later-0"])
         self.check_read_on(weir, gap)
-        weir.end()
+        weir.kill()
         weir = self.engine().wait_ready()
         self.publish(weir, self.hurt, ["later-1"])
         self.publish(weir, self.sound, ["sound-3"])
@@ -145,8 +145,6 @@ class Case(EngineCase):
         status, items = weir.readiness()
         self.assertEqual(status, 200, items)
 
-
-class Gaps(Case):
     def around(self, weir, how, work):
         """Does `work` while weir is `down`, `frozen` (it keeps its connection and sees only the end) or `awake`."""
         if how == "down":
@@ -159,6 +157,21 @@ class Gaps(Case):
         weir.send(signal.SIGCONT)
         return weir
 
+    def power_lost(self, how, count, kept=3, **expected):
+        """`kept` events stay, 4 are lost, then `count` other ones come."""
+        weir = self.begin(kept)
+        self.lab.keep()
+        self.publish(weir, self.hurt, names("lost", 4))
+        new = names("new", count)
+
+        def work():
+            self.lab.lose_power()
+            self.lab.publish(self.hurt, new)
+
+        self.check_gap(self.around(weir, how, work), new, **expected)
+
+
+class Gaps(Case):
     def made_anew(self, how, count):
         """The stream of 5 events is made anew and holds `count` other ones."""
         new = names("new", count)
@@ -213,19 +226,6 @@ class Gaps(Case):
     def test_removed_while_down(self):
         self.removed("down")
 
-    def power_lost(self, how, count, **expected):
-        """3 events stay of 7, then `count` other ones come."""
-        weir = self.begin(3)
-        self.lab.keep()
-        self.publish(weir, self.hurt, names("lost", 4))
-        new = names("new", count)
-
-        def work():
-            self.lab.lose_power()
-            self.lab.publish(self.hurt, new)
-
-        self.check_gap(self.around(weir, how, work), new, **expected)
-
     def test_power_lost_then_longer(self):
         self.power_lost("frozen", 9, kind="rewritten", **{"from": 7})
 
@@ -260,6 +260,38 @@ class Limits(Case):
         new = self.limited()
         self.lab.client.purge(self.hurt, keep=3)
         self.check_gap(self.engine().wait_ready(), new[7:], **{"kind": "retention", "from": 6, "to": 12})
+
+    def test_removed_after_it_was_read(self):
+        weir = self.begin()
+        self.lab.drop_before(self.hurt, 6)
+        self.publish(weir, self.hurt, ["more-0"])
+        weir = self.around(weir, "down", lambda: self.lab.drop_before(self.hurt, 7))
+        self.publish(weir, self.hurt, ["more-1"])
+        self.assertEqual(weir.stream(self.lab.watched(self.hurt))["gaps"], [])
+        self.assertEqual(weir.readiness()[0], 200)
+        weir.end()
+
+    def test_more_removed_before_it_is_accepted(self):
+        weir = self.begin()
+        weir.end()
+        new = names("new", 10)
+        self.lab.publish(self.hurt, new)
+        self.lab.drop_before(self.hurt, 9)
+        weir = self.engine().wait_ready()
+        self.wait_stopped(weir, {"kind": "retention", "from": 6, "to": 8})
+        self.lab.drop_before(self.hurt, 12)
+        name = self.lab.watched(self.hurt)
+        weir.weir("stream", "accept-gap", name, "--reason", "known outage")
+        self.publish(weir, self.hurt, ["later-0"])
+        self.ids += new[6:]
+        weir.wait_decided(self.ids)
+        gaps = [(gap["kind"], gap["from"], gap["to"]) for gap in weir.stream(name)["gaps"]]
+        self.assertEqual(gaps, [("retention", 6, 8), ("retention", 9, 11)])
+        self.assertEqual(dict(weir.decided()), dict.fromkeys(self.ids, 1))
+        weir.end()
+
+    def test_power_lost_with_everything(self):
+        self.power_lost("awake", 1, kept=0, kind="truncated")
 
 
 class Partitions(Case):

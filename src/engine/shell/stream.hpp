@@ -34,6 +34,7 @@ struct Shell::Stream {
     bool followed = false; ///< it is on the bus and its place is being read on
     std::string stopped;   ///< a gap: not read until somebody accepts it
     std::optional<ledger::GapRow> gap;
+    std::optional<StreamGap> lost_besides; ///< since it was found, as far as who accepts it saw
     std::optional<SteadyInstant> unreachable_since;
     std::string unreachable_why;
     bool read_failed = false; ///< it was reading that failed: a look does not end that

@@ -26,6 +26,34 @@ ledger::StreamState first_sight(const events::StreamInfo& info, Position start) 
     return state;
 }
 
+/// What was lost between the time the gap was found and now: nobody read on meanwhile.
+std::optional<StreamGap> lost_since(const ledger::GapRow& open, const std::optional<StreamGap>& now) {
+    if (!now) return {};
+    if (now->kind == "recreated" && open.kind != "recreated") return now;
+    if (now->kind != "retention" || (open.kind == "retention" && now->to <= open.to)) return {};
+    auto more = *now;
+    if (open.kind == "retention") more.from = Position(open.to.value + 1);
+    more.detail = "positions " + std::to_string(more.from.value) + " to " + std::to_string(more.to.value) +
+                  " were removed before the gap before them was accepted";
+    return more;
+}
+
+struct AcceptedGap {
+    AcceptGapInput input;
+    std::optional<StreamGap> more; ///< lost besides what the open gap says
+};
+
+/// Where reading goes on. Retention does not wait for whoever accepts, nor does one who deletes the stream.
+Result<AcceptedGap> resolve_gap(events::Bus& bus, const ledger::GapRow& open, const ReadPlace& read,
+                                AcceptGapInput input) {
+    WEIR_ASSIGN(info, bus.look(input.stream));
+    WEIR_ASSIGN(now, find_gap(bus, info, read));
+    WEIR_ASSIGN(after, position_after(bus, info, now ? now->kind : input.kind, read));
+    input.resume = after;
+    input.incarnation = info.incarnation;
+    return AcceptedGap{std::move(input), lost_since(open, now)};
+}
+
 } // namespace
 
 Shell::Stream* Shell::find_stream(std::string_view name) {
@@ -246,9 +274,7 @@ void Shell::unreachable(BusHandle& handle, const std::string& name, const Error&
     handle.trouble = error.message;
 }
 
-/// The batch may be on its way to the disk just now: the gap is written with the next one.
-void Shell::stop_stream(Stream& stream, const StreamGap& gap) {
-    if (!stream.stopped.empty()) return;
+ledger::GapRow Shell::gap_row(const Stream& stream, const StreamGap& gap) {
     ledger::GapRow row;
     row.no = ledger::GapNo(next_gap_.value++);
     row.stream = stream.no;
@@ -257,9 +283,16 @@ void Shell::stop_stream(Stream& stream, const StreamGap& gap) {
     row.to = gap.to;
     row.detail = gap.detail;
     row.found = ports_.clock.now();
+    ++counters_.gaps;
+    return row;
+}
+
+/// The batch may be on its way to the disk just now: the gap is written with the next one.
+void Shell::stop_stream(Stream& stream, const StreamGap& gap) {
+    if (!stream.stopped.empty()) return;
+    auto row = gap_row(stream, gap);
     stream.stopped = gap.detail;
     stream.gap = row;
-    ++counters_.gaps;
     found_gaps_.push_back(std::move(row));
     log::error("a stream has a gap and is not read until it is accepted: weir stream accept-gap",
                {{"stream", stream.name}, {"kind", gap.kind}, {"detail", gap.detail}});
@@ -287,17 +320,13 @@ void Shell::accept_gap(const std::string& name, const std::string& principal, co
     place.position = stream->read;
     AcceptGapInput input{stream->gap->no, name,  stream->gap->kind, stream->gap->detail, {}, {},
                          principal,       reason};
-    const auto resolve = [place, input](events::Bus& bus) -> Result<AcceptGapInput> {
-        WEIR_ASSIGN(info, bus.look(input.stream));
-        auto resolved = input;
-        WEIR_ASSIGN(after, position_after(bus, info, input.kind, place));
-        resolved.resume = after;
-        resolved.incarnation = info.incarnation;
-        return resolved;
+    const auto resolve = [place, input, open = *stream->gap](events::Bus& bus) {
+        return resolve_gap(bus, open, place, input);
     };
-    const auto go_on = [this, done](const Result<AcceptGapInput>& resolved) {
+    const auto go_on = [this, name, done](const Result<AcceptedGap>& resolved) {
         if (!resolved.ok()) return done({resolved.error(), {}});
-        submit(*resolved, done);
+        if (auto* found = find_stream(name)) found->lost_besides = resolved->more;
+        submit(resolved->input, done);
     };
     if (stream->feed == nullptr) return go_on(resolve(*stream->bus));
     stream->feed->run([this, alive = alive_, resolve, go_on](events::Bus& bus) {
@@ -311,6 +340,13 @@ void Shell::gap_accepted(const AcceptGapInput& accepted, Seq seq) {
     auto* stream = find_stream(accepted.stream);
     if (stream == nullptr || !stream->gap || stream->gap->no != accepted.gap) return;
     batch_.gaps_accepted.push_back({accepted.gap, seq});
+    if (const auto more = std::exchange(stream->lost_besides, {})) {
+        auto row = gap_row(*stream, *more);
+        row.accepted = seq;
+        log::error("more of a stream was lost before its gap was accepted",
+                   {{"stream", stream->name}, {"kind", row.kind}, {"detail", row.detail}});
+        batch_.gaps.push_back(std::move(row));
+    }
     if (stream->incarnation != accepted.incarnation)
         batch_.streams.push_back({stream->no, accepted.incarnation});
     stream->incarnation = stream->known.incarnation = accepted.incarnation;

@@ -172,6 +172,7 @@ class Shell {
     void unreachable(BusHandle& handle, const std::string& stream, const Error& error);
     void stop_stream(Stream& stream, const StreamGap& gap);
     void gap_accepted(const AcceptGapInput& accepted, Seq seq);
+    ledger::GapRow gap_row(const Stream& stream, const StreamGap& gap);
     void release(Stream& stream);
     [[nodiscard]] bool left_out(const Stream& stream) const;
     Stream* find_stream(std::string_view name);
