@@ -187,15 +187,9 @@ struct Encode {
                 {"reason", i.reason}};
     }
     Json operator()(const AcceptGapInput& i) const {
-        return {{"kind", "accept-gap"},
-                {"gap", i.gap.value},
-                {"stream", i.stream},
-                {"gap_kind", i.kind},
-                {"detail", i.detail},
-                {"resume", i.resume.value},
-                {"incarnation", i.incarnation},
-                {"principal", i.principal},
-                {"reason", i.reason}};
+        return {{"kind", "accept-gap"},         {"gap", i.gap.value},       {"stream", i.stream},
+                {"gap_kind", i.kind},           {"detail", i.detail},       {"resume", i.resume.value},
+                {"incarnation", i.incarnation}, {"principal", i.principal}, {"reason", i.reason}};
     }
     static Json named(const char* kind, const std::string& team, const std::string& name,
                       const std::string& principal, const std::string& reason) {

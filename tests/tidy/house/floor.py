@@ -10,7 +10,7 @@ from .tree import code_of, line_of
 FLOORS = {
     "base": (),
     "base/cel": ("base",),
-    "events": ("base",),
+    "events": ("base/cel", "base"),
     "triggers": ("events", "base/cel", "base"),
     "flows": ("events", "base/cel", "base"),
     "src/config": ("events", "base"),
