@@ -425,10 +425,11 @@ Result<std::unique_ptr<Bus>> open_kafka_bus(const Clock& clock, KafkaBusOptions 
     WEIR_ASSIGN(probe, kafka::Probe::make(options));
     // Wrong properties of the other two would else be seen late.
     for (const bool reads : {true, false}) {
+        // It connects at once, and tells until it is gone: the signals outlive it.
+        const auto signals = std::make_shared<kafka::Signals>();
         const auto handle = kafka::make_handle(
             reads ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER,
-            reads ? kafka::reader_properties(options) : kafka::producer_properties(options),
-            std::make_shared<kafka::Signals>());
+            reads ? kafka::reader_properties(options) : kafka::producer_properties(options), signals);
         if (!handle.ok()) return handle.error();
     }
     return std::unique_ptr<Bus>(
