@@ -164,7 +164,7 @@ inline void recreated(BusSetup& setup) {
     for (int i = 1; i <= 10; ++i)
         publish(*bus, "old" + std::to_string(i));
     follower.until(10);
-    const auto incarnation = bus->look(setup.stream)->incarnation;
+    const auto incarnation = look_at(*bus, setup.stream).incarnation;
     SECTION("and shorter now") {
         setup.recreate();
         publish_all(*bus, {event("new1"), event("new2")});

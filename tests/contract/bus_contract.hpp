@@ -69,7 +69,7 @@ inline void order_and_reading(BusSetup& setup) {
         CHECK((*positions)[i] == Position(static_cast<std::int64_t>(i) + 1));
     REQUIRE(bus->publish(setup.stream, std::vector<Event>{event("e21")}).ok());
     CHECK(bus->publish("", {})->empty());
-    CHECK(bus->look(setup.stream)->head == Position(21));
+    CHECK(look_at(*bus, setup.stream).head == Position(21));
     const auto all = read(*bus, setup.stream, 0, 21);
     REQUIRE(all.size() == 21);
     for (std::size_t i = 0; i < all.size(); ++i) {
@@ -232,7 +232,7 @@ inline void refusals(BusSetup& setup) {
     CHECK(bus->look("nowhere").error().kind == ErrorKind::NotFound);
     CHECK(bus->release("nowhere", Position(1)).error().kind == ErrorKind::NotFound);
     CHECK(bus->read(setup.stream, Position(-1), 1, 1).error().kind == ErrorKind::Invalid);
-    CHECK(bus->look(setup.stream)->head == Position(1));
+    CHECK(look_at(*bus, setup.stream).head == Position(1));
     // A reader behind the end has positions of another stream: never silence.
     const auto beyond = bus->read(setup.stream, Position(2), 1, 1);
     REQUIRE_FALSE(beyond.ok());
@@ -277,7 +277,7 @@ inline void publishers_at_once(BusSetup& setup) {
                 positions[static_cast<std::size_t>(t)].insert(positions[static_cast<std::size_t>(t)].end(),
                                                               got->begin(), got->end());
                 // What publish() returned is at or before head.
-                if (bus->look(setup.stream)->head < got->back()) return;
+                if (look_at(*bus, setup.stream).head < got->back()) return;
             }
         });
     for (auto& publisher : publishers)
@@ -332,7 +332,7 @@ inline void retention_and_release(BusSetup& setup) {
     // Released, but young: kept. A release behind the end frees no more than there is.
     setup.clock.advance(std::chrono::seconds(10));
     REQUIRE(bus->release(setup.stream, Position(1000)).ok());
-    CHECK(bus->look(setup.stream)->first == Position(11));
+    CHECK(look_at(*bus, setup.stream).first == Position(11));
     // The newest one stays however old it is: the head and its time must survive.
     setup.clock.advance(std::chrono::hours(48));
     REQUIRE(bus->release(setup.stream, Position(13)).ok());
@@ -342,24 +342,24 @@ inline void retention_and_release(BusSetup& setup) {
     if (setup.survives_close) {
         bus->close();
         bus = setup.open(setup, keep);
-        CHECK(bus->look(setup.stream)->first == Position(13));
+        CHECK(look_at(*bus, setup.stream).first == Position(13));
     }
     publish(*bus, "next");
-    CHECK(bus->look(setup.stream)->head == Position(14));
+    CHECK(look_at(*bus, setup.stream).head == Position(14));
     bus->close();
 }
 
 inline void opened_again(BusSetup& setup) {
     if (!setup.survives_close) return;
     auto bus = setup.open(setup, {});
-    const auto incarnation = bus->look(setup.stream)->incarnation;
+    const auto incarnation = look_at(*bus, setup.stream).incarnation;
     for (int i = 1; i <= 5; ++i)
         publish(*bus, "e" + std::to_string(i));
     bus->close();
     for (int i = 6; i <= 8; ++i) {
         bus = setup.open(setup, {});
-        CHECK(bus->look(setup.stream)->incarnation == incarnation);
-        CHECK(bus->look(setup.stream)->head == Position(i - 1));
+        CHECK(look_at(*bus, setup.stream).incarnation == incarnation);
+        CHECK(look_at(*bus, setup.stream).head == Position(i - 1));
         publish(*bus, "e" + std::to_string(i));
         bus->close();
     }
@@ -411,12 +411,12 @@ inline void handler(BusSetup& setup) {
     bus->on_append([&] {
         // What was appended is readable by the time of the call, and the handler may use the bus.
         if (++second == 1) publish(*bus, "from the handler");
-        CHECK(bus->look(setup.stream)->head >= Position(2));
+        CHECK(look_at(*bus, setup.stream).head >= Position(2));
     });
     publish(*bus, "b");
     CHECK(first == 1);
     CHECK(second == 2);
-    CHECK(bus->look(setup.stream)->head == Position(3));
+    CHECK(look_at(*bus, setup.stream).head == Position(3));
     bus->on_append({});
     publish(*bus, "c");
     CHECK(second == 2);

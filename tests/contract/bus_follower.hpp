@@ -78,6 +78,18 @@ class Deadline {
     SteadyInstant end_;
 };
 
+/// A stream as it is now: a broker that has just made a topic may not know its leader yet. Any thread.
+inline events::StreamInfo look_at(Bus& bus, std::string_view stream) {
+    const Deadline deadline;
+    Signal pause;
+    auto info = bus.look(stream);
+    while (!info.ok() && retryable(info.error().kind) && !deadline.passed()) {
+        pause.wait(std::chrono::milliseconds(20));
+        info = bus.look(stream);
+    }
+    return std::move(info).value();
+}
+
 /// Publishes until it is done: a broker may be away for a while.
 inline std::vector<Position> publish_all(Bus& bus, const std::vector<Event>& events,
                                          Duration limit = patience) {

@@ -97,13 +97,13 @@ TEST_CASE("transactions of Kafka: only what was committed comes, and the marks a
     client.abort();
     put({"c"});
     // What is still open is neither readable nor before head.
-    CHECK(bus->look(stream)->head == Position(6));
+    CHECK(contract::look_at(*bus, stream).head == Position(6));
     client.commit();
     put({"lost3"});
     client.abort();
     // Marks are written by the broker after it has answered.
     const Position head(10);
-    wait_for([&] { return bus->look(stream)->head == head; });
+    wait_for([&] { return contract::look_at(*bus, stream).head == head; });
     Follower follower(*bus, stream);
     follower.until(3);
     wait_for([&] { return follower.once().ok() && follower.place() == head; });
@@ -132,7 +132,7 @@ TEST_CASE("a compacted topic has holes, says so, and is read over them") {
     for (int i = 1; i <= 20; ++i)
         client.produce(topic, 0, headers("e" + std::to_string(i)), "x", i % 2 == 0 ? "even" : "odd");
     client.flush();
-    wait_for([&] { return bus->look(stream)->removes; });
+    wait_for([&] { return contract::look_at(*bus, stream).removes; });
     contract::Signal pause;
     int more = 0;
     // The newest segment is never compacted: it takes a record to begin the next one.
@@ -143,7 +143,7 @@ TEST_CASE("a compacted topic has holes, says so, and is read over them") {
         const auto at = bus->at(stream, Position(1));
         return !at.ok() && at.error().kind == ErrorKind::NotFound;
     });
-    CHECK(bus->look(stream)->first == Position(1));
+    CHECK(contract::look_at(*bus, stream).first == Position(1));
     Follower follower(*bus, stream);
     follower.until(3);
     const auto seen = ids(follower.got);
@@ -171,7 +171,7 @@ TEST_CASE("partitions: one key, one partition; new ones are noticed and read fro
     std::size_t total = 0;
     for (int p = 0; p < 3; ++p) {
         const auto stream = "kafka/" + topic + "/" + std::to_string(p);
-        const auto head = bus->look(stream)->head.value;
+        const auto head = contract::look_at(*bus, stream).head.value;
         const auto all = contract::read(*bus, stream, 0, static_cast<std::size_t>(head));
         total += all.size();
         std::map<std::string, int> last;
@@ -324,7 +324,7 @@ TEST_CASE("where reading of a Kafka partition begins is configured") {
     CHECK(open_kafka(options)->look(stream)->start == Position(0));
     options.topics[0].start = {StreamStart::At::Time, from_ns(3'000'000'000'000)};
     auto bus = open_kafka(options);
-    CHECK(bus->look(stream)->start == Position(3));
+    CHECK(contract::look_at(*bus, stream).start == Position(3));
     CHECK(*bus->last_before(stream, from_ns(2'500'000'000'000)) == Position(2));
     CHECK(*bus->last_before(stream, from_ns(1)) == Position(0));
     CHECK(*bus->last_before(stream, from_ns(9'000'000'000'000)) == Position(5));
