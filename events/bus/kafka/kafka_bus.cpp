@@ -237,9 +237,17 @@ Result<std::vector<StreamInfo>> KafkaBus::streams() {
 Result<StreamInfo> KafkaBus::look(std::string_view name) {
     std::shared_lock lock(using_);
     WEIR_ASSIGN(stream, stream_of(name));
-    WEIR_ASSIGN(ends, probe_->ends(stream->place, options_.timeout));
+    const auto ends = probe_->ends(stream->place, options_.timeout);
+    if (!ends.ok() && ends.error().kind == ErrorKind::NotFound) {
+        // The library forgets a topic for a moment while it asks for it anew: the brokers know better.
+        WEIR_ASSIGN(fresh, catalog_.fresh(options_.timeout));
+        const auto& topic = fresh[stream->place.topic];
+        if (topic.exists && stream->place.partition < topic.partitions)
+            return unavailable(ends.error().message);
+    }
+    if (!ends.ok()) return ends.error();
     const auto topic = catalog_.known(stream->place.topic);
-    return info_of(stream->place, *topic, ends);
+    return info_of(stream->place, *topic, *ends);
 }
 
 Result<Reading> KafkaBus::read(std::string_view name, Position after, std::size_t events_max,
