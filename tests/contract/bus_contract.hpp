@@ -34,7 +34,9 @@ struct BusSetup {
     bool keeps_until_release = true; ///< retention follows release(); else the broker's own
     bool knows_ids = false;          ///< the same source and id again have the same position
     bool contiguous = true;          ///< positions have no holes between them
-    bool tells_incarnation = true;   ///< a stream made anew has another incarnation
+    bool reconnects_by_itself =
+        false; ///< its library opens connections when it likes: readings say `interrupted`
+    bool tells_incarnation = true; ///< a stream made anew has another incarnation
     /// Opens the bus: released events older than this may be dropped (0: never).
     std::function<std::unique_ptr<Bus>(BusSetup&, Duration keep_age)> open;
 
@@ -211,6 +213,7 @@ inline void pause(BusSetup& setup) {
         REQUIRE(follower.got[i].event.id == std::to_string(i));
         if (i > 0) REQUIRE(follower.got[i].position > follower.got[i - 1].position);
     }
+    if (!setup.reconnects_by_itself) CHECK(follower.interruptions == 0);
     bus->close();
 }
 

@@ -21,6 +21,7 @@ std::unique_ptr<contract::BusSetup> make_setup() {
     setup->all_or_none = false;
     setup->keeps_until_release = false;
     setup->tells_incarnation = false;
+    setup->reconnects_by_itself = true;
     setup->open = [topic](contract::BusSetup&, Duration) {
         return contract::open_kafka(contract::kafka_options(topic), broker().running());
     };

@@ -67,6 +67,20 @@ class BrokenBus final : public events::Bus {
         for (const auto& event : then)
             one.kept.push_back({Position(++one.head), time, event, nullptr, true});
     }
+    /// What stands at a position reads otherwise: the mapping was changed.
+    void read_otherwise(const std::string& stream, std::int64_t position, events::Event event) {
+        std::lock_guard lock(mutex_);
+        for (auto& arrival : streams_.at(stream).kept)
+            if (arrival.position.value == position) {
+                arrival.poison.reset();
+                arrival.event = event;
+            }
+    }
+    /// publish() is refused for reasons that a person mends.
+    void deny(bool denied) {
+        std::lock_guard lock(mutex_);
+        denies_ = denied;
+    }
     void remove_stream(const std::string& stream) {
         std::lock_guard lock(mutex_);
         streams_.erase(stream);
@@ -157,6 +171,7 @@ class BrokenBus final : public events::Bus {
     Result<std::vector<Position>> publish(std::string_view, std::span<const events::Event> events) override {
         std::lock_guard lock(mutex_);
         if (silent_) return silence();
+        if (denies_) return Error(ErrorKind::Denied, "no right to publish");
         for (const auto& event : events)
             if (events::weight(event) > bytes_max_) return exhausted("too large for this bus");
         published_.insert(published_.end(), events.begin(), events.end());
@@ -211,6 +226,7 @@ class BrokenBus final : public events::Bus {
     std::size_t bytes_max_ = 1 << 20;
     bool silent_ = false;
     bool refuses_reads_ = false;
+    bool denies_ = false;
     std::mutex handler_mutex_;
     std::function<void()> handler_;
 };

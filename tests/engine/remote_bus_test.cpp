@@ -249,3 +249,17 @@ TEST_CASE("too many events on their way are refused") {
     REQUIRE(refused);
     CHECK(refused->kind == ErrorKind::Unavailable);
 }
+
+TEST_CASE("events that may not be published yet are kept until they may") {
+    Rig rig;
+    rig.outside = &rig.bus;
+    rig.start();
+    rig.bus.deny(true);
+    std::optional<Shell::Outcome> outcome;
+    rig.shell->publish({events::encode_wire(event("1"))}, [&](Shell::Outcome made) { outcome = made; });
+    REQUIRE(rig.until([&] { return outcome && !rig.shell->outgoing_trouble().empty(); }));
+    CHECK(holds(rig.shell->outgoing_trouble(), "no right to publish"));
+    rig.bus.deny(false);
+    REQUIRE(rig.until([&] { return rig.bus.published().size() == 1 && rig.shell->outgoing() == 0; }));
+    CHECK(rig.shell->counters().dead_letters == 0);
+}

@@ -153,3 +153,42 @@ TEST_CASE("a poisoned place is checked like any other") {
     CHECK(rig.have({"a"}));
     CHECK(rig.gaps().empty());
 }
+
+TEST_CASE("a message that reads otherwise since the configuration changed is no gap") {
+    Rig rig;
+    rig.start();
+    SECTION("it was no event before") {
+        events::Message message;
+        message.body = "plain";
+        rig.bus.append_poison(rig.stream, message, rig.clock.now());
+        REQUIRE(rig.until([&] { return rig.shell->counters().dead_letters == 1; }));
+    }
+    SECTION("it had another id before") {
+        rig.say("before");
+        REQUIRE(rig.have({"before"}));
+    }
+    REQUIRE(rig.until([&] { return rig.shell->idle(); }));
+    rig.shell.reset();
+    rig.loop.run_ready();
+    rig.bus.read_otherwise(rig.stream, 1, event("after"));
+    const auto known = rig.recorded();
+    rig.open();
+    rig.say("next");
+    CHECK(rig.until([&] { return rig.recorded().size() == known.size() + 1; }));
+    CHECK(rig.gaps().empty());
+}
+
+TEST_CASE("what came behind the end of a truncated stream is new, whatever its times say") {
+    Rig rig;
+    rig.start();
+    for (const auto* id : {"a", "b", "c", "d"})
+        rig.say(id);
+    REQUIRE(rig.have({"a", "b", "c", "d"}));
+    rig.bus.roll_back(rig.stream, 2);
+    REQUIRE(rig.until([&] { return !rig.stopped().empty(); }));
+    // A producer whose clock is an hour behind, on a bus that takes its word.
+    for (const auto* id : {"late", "later", "latest"})
+        rig.bus.append(rig.stream, event(id), rig.clock.now() - 1h);
+    REQUIRE_FALSE(rig.accept());
+    CHECK(rig.have({"a", "b", "c", "d", "late", "later", "latest"}));
+}

@@ -62,7 +62,8 @@ Result<std::optional<StreamGap>> find_gap(events::Bus& bus, const events::Stream
         auto found = bus.at(now.name, read.event);
         // Single events may be removed for good reasons: then nothing can be said.
         if (!found.ok() && found.error().kind != ErrorKind::NotFound) return found.error();
-        if (found.ok() && events::place_digest(*found) != read.digest)
+        // The same instant: the same message, read another way since (a mapping was changed or added).
+        if (found.ok() && events::place_digest(*found) != read.digest && found->time != read.time)
             return std::optional(rewritten(read, *found));
     }
     if (read.position.value + 1 < now.first.value && !now.overtaken)

@@ -136,6 +136,10 @@ void Shell::gather() {
         }
     }
     taken_ = 0;
+    // Once for all of them: each telling takes the feed's lock.
+    for (auto& stream : streams_)
+        if (const auto untold = std::exchange(stream->untold, 0); untold > 0 && stream->feed != nullptr)
+            stream->feed->taken(stream->name, untold);
 }
 
 void Shell::add_without(Input& input) const {
@@ -151,6 +155,11 @@ void Shell::take_pending(Pending pending, bool overdue) {
         take_letter(std::move(pending), time);
     } else if (const auto* accepted = std::get_if<AcceptGapInput>(&pending.what)) {
         const auto kept = *accepted;
+        // What was read before the gap comes before it, also where it still waited for other streams.
+        if (auto* stream = find_stream(kept.stream))
+            while (!stream->buffer.empty() && !fatal_)
+                take_arrival(*stream);
+        if (fatal_) return;
         const auto seq = next_seq_;
         take(time, std::move(pending.what), std::move(pending.done));
         gap_accepted(kept, seq);
@@ -173,7 +182,7 @@ void Shell::take(Instant time, decltype(Input::what) what, Done done) {
 void Shell::take_arrival(Stream& stream) {
     auto arrival = std::move(stream.buffer.front());
     stream.buffer.pop_front();
-    if (stream.feed != nullptr) stream.feed->taken(stream.name, 1);
+    ++stream.untold;
     ++counters_.arrivals;
     stream.moved = true;
     stream.known.position = stream.buffer.empty() ? stream.read : arrival.position;
@@ -191,8 +200,14 @@ void Shell::take_arrival(Stream& stream) {
                 events::make_poison(read.error().message, events::raw_message(arrival.event)));
             return bury(stream, arrival);
         }
+    if (!met) {
+        count_arrival(arrival.event, arrival.time, stream.no);
+        stream.last.reset();
+        stream.passed = std::move(arrival.event);
+        return;
+    }
+    stream.passed.reset();
     stream.last = std::make_shared<const events::Event>(std::move(arrival.event));
-    if (!met) return count_arrival(*stream.last, arrival.time, stream.no);
 
     Input input;
     input.time = std::max(arrival.time, log_time_);
@@ -281,6 +296,8 @@ void Shell::note_positions() {
         if (!stream->moved) continue;
         if (const auto event = std::exchange(stream->last, nullptr))
             stream->known.digest = events::place_digest(*event);
+        else if (const auto passed = std::exchange(stream->passed, std::nullopt))
+            stream->known.digest = events::place_digest(*passed);
         const auto& known = stream->known;
         batch_.positions.push_back({stream->no, known.position, known.time, known.event, known.digest});
     }

@@ -43,11 +43,15 @@ void Shell::open_outgoing(const ledger::Snapshot& snapshot) {
 void Shell::publish(std::vector<std::string> wires, Done done) {
     if (fatal_) return done({*fatal_, {}});
     expects(relay_ != nullptr, "events go out by way of the ledger only to an outside bus");
-    std::size_t bytes = 0;
+    std::size_t events = outgoing_.size() + wires.size(), bytes = outgoing_bytes_;
     for (const auto& wire : wires)
         bytes += wire.size();
-    if (outgoing_.size() + accepted_.size() + wires.size() > config_.outgoing_max ||
-        outgoing_bytes_ + bytes > config_.outgoing_bytes_max) {
+    for (const auto& [waiting, waits] : accepted_) {
+        events += waiting.size();
+        for (const auto& wire : waiting)
+            bytes += wire.size();
+    }
+    if (events > config_.outgoing_max || bytes > config_.outgoing_bytes_max) {
         const auto trouble = relay_->trouble();
         return done({unavailable(std::to_string(outgoing_.size()) + " events wait for the bus already" +
                                  (trouble.empty() ? std::string() : " (" + trouble + ")") +

@@ -80,7 +80,10 @@ bool Relay::publish(std::deque<ledger::OutgoingRow>& rows, std::size_t n) {
     const auto positions = bus_.publish("", batch);
     crash_point("after_relay");
     if (!positions.ok()) {
-        if (retryable(positions.error().kind)) return wait_after(positions.error()), false;
+        // Rights, topics and streams are mended by people: only the event itself can be hopeless.
+        const auto kind = positions.error().kind;
+        const bool hopeless = kind == ErrorKind::Invalid || kind == ErrorKind::Exhausted;
+        if (!hopeless) return wait_after(positions.error()), false;
         // One of them is refused: each on its own, so that the others go out.
         if (n > 1) {
             for (std::size_t i = 0; i < n;) {

@@ -25,9 +25,9 @@ struct RelayLimits {
 /// Publishes what the ledger holds for an outside bus, in order, on a thread of its own, again and again
 /// until the bus has it. An event that went out but was not marked before weir died goes out twice, with the
 /// same source and id. Owner:  the shell; the sink is not called once stop() has returned. Thread: every
-/// method from any thread. Errors: `unavailable` is tried again, for ever; an event that the bus refuses goes
-/// to `refused`, and the next ones
-///         go on. Limits: RelayLimits; how much waits is the ledger's affair (the shell's outgoing_max).
+/// method from any thread. Errors: an event that is refused for what it is (`invalid`, `exhausted`)
+/// goes to `refused`, and the next ones go on; everything else is tried again, for ever. Limits: RelayLimits;
+/// how much waits is the ledger's affair (the shell's outgoing_max).
 class Relay {
   public:
     struct Sink {

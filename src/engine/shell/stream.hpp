@@ -43,6 +43,8 @@ struct Shell::Stream {
     // What the batch under way took from it.
     bool moved = false;
     std::shared_ptr<const events::Event> last; ///< the newest event taken since the digest was computed
+    std::optional<events::Event> passed;       ///< the same, if nobody listens to it
+    std::size_t untold = 0;                    ///< taken out of the buffer, and the feed does not know yet
     SteadyInstant note_at{};                   ///< when a place without arrivals is written down
     SteadyInstant release_at{};                ///< when the bus is told next
 

@@ -49,7 +49,10 @@ Result<AcceptedGap> resolve_gap(events::Bus& bus, const ledger::GapRow& open, co
     WEIR_ASSIGN(info, bus.look(input.stream));
     WEIR_ASSIGN(now, find_gap(bus, info, read));
     WEIR_ASSIGN(after, position_after(bus, info, now ? now->kind : input.kind, read));
-    input.resume = after;
+    // What came behind the end that was found then is new, whatever its producer's clock says.
+    const bool same_stream = info.incarnation == read.incarnation;
+    if (open.kind == "truncated" && same_stream) after = std::min(after, Position(open.from.value - 1));
+    input.resume = std::max(after, Position(info.first.value - 1));
     input.incarnation = info.incarnation;
     return AcceptedGap{std::move(input), lost_since(open, now)};
 }
@@ -177,11 +180,11 @@ void Shell::looked(BusHandle& handle, Instant asked, const std::vector<events::S
             sights.push_back(first_sight(info, grown ? Position(info.first.value - 1) : info.start));
             continue;
         }
-        if (stream->absent || stream->unreachable_since)
-            log::info("a stream is read (again)", {{"stream", info.name}});
-        stream->absent = stream->vanished = false;
         // A look says nothing about reading.
-        if (!stream->read_failed) stream->unreachable_since.reset();
+        const bool reached = stream->unreachable_since && !stream->read_failed;
+        if (stream->absent || reached) log::info("a stream is read (again)", {{"stream", info.name}});
+        stream->absent = stream->vanished = false;
+        if (reached) stream->unreachable_since.reset();
         if (!stream->live()) continue;
         if (!stream->followed) follow(*stream);
         if (info.head <= stream->read)
@@ -269,7 +272,9 @@ void Shell::unreachable(BusHandle& handle, const std::string& name, const Error&
         stream->unreachable_since = ports_.clock.steady_now();
         log::warn("a stream cannot be read", {{"stream", stream->name}, {"error", error.message}});
     }
-    if (handle.trouble != error.message)
+    if (!name.empty()) return;
+    // Once: the words of an error change with every attempt.
+    if (handle.trouble.empty())
         log::warn("a bus does not answer", {{"bus", handle.name}, {"error", error.message}});
     handle.trouble = error.message;
 }
@@ -318,6 +323,7 @@ void Shell::accept_gap(const std::string& name, const std::string& principal, co
     if (!stream->gap) return done({conflict("the stream \"" + name + "\" has no gap: it is read"), {}});
     auto place = stream->known;
     place.position = stream->read;
+    place.time = stream->newest;
     AcceptGapInput input{stream->gap->no, name,  stream->gap->kind, stream->gap->detail, {}, {},
                          principal,       reason};
     const auto resolve = [place, input, open = *stream->gap](events::Bus& bus) {
@@ -354,6 +360,7 @@ void Shell::gap_accepted(const AcceptGapInput& accepted, Seq seq) {
     stream->known.event = Position(0);
     stream->known.digest = {};
     stream->last.reset();
+    stream->passed.reset();
     stream->moved = true;
     stream->gap.reset();
     stream->stopped.clear();
@@ -376,6 +383,7 @@ void Shell::bury(Stream& stream, const events::Arrival& arrival) {
     row.cut = poison.cut;
     batch_.dead_letters.push_back(std::move(row));
     stream.last.reset();
+    stream.passed.reset();
     stream.known.digest = events::place_digest(arrival);
     if (++counters_.dead_letters <= 10)
         log::warn("a message is no event; it is kept: weir events --dead",
