@@ -151,6 +151,10 @@ class Checker {
                 if (node.kind != Node::Kind::String) add(node, path + ": expected text, in quotes");
                 break;
             case FieldType::Secret: secret(node, path); break;
+            case FieldType::SecretMap:
+                map(node, path, "a map of name to {env: NAME} or {file: PATH}",
+                    [&](const Node&, const Node& n, const std::string& p) { secret(n, p); });
+                break;
             case FieldType::Name:
             case FieldType::Reference: name(node, field, path); break;
             case FieldType::Word: word(node, field, path); break;
@@ -175,11 +179,12 @@ class Checker {
             case FieldType::Section: section(node, *field.section, path); break;
             case FieldType::SectionMap: section_map(node, field, path); break;
             case FieldType::SectionList: section_list(node, field, path); break;
+            case FieldType::NamedList: named_list(node, field, path); break;
             case FieldType::KindMap:
                 map(node, path, "a map of named entries",
                     [&](const Node& key, const Node& n, const std::string& p) {
                         if (!valid_name(key.text)) bad_key(key, path);
-                        kind(n, field, p);
+                        kind(key.text, n, field, p);
                     });
                 break;
         }
@@ -219,20 +224,35 @@ class Checker {
     }
 
     /// One entry of a KindMap.
-    void kind(const Node& node, const Field& field, const std::string& path) {
+    void kind(const std::string& name, const Node& node, const Field& field, const std::string& path) {
         if (node.kind != Node::Kind::Map) return wrong(node, path, "a map of fields");
-        std::vector<std::string_view> known;
+        std::vector<std::string_view> known, by_name;
         const auto* given = node.find("kind");
         for (const auto* table : field.kinds) {
-            known.push_back(find(*table, "kind")->words.front());
-            if (given != nullptr && given->kind == Node::Kind::String && given->text == known.back())
-                return section(node, *table, path);
+            const auto* word_field = find(*table, "kind");
+            known.push_back(word_field->words.front());
+            if (!word_field->required) by_name.push_back(known.back());
+            const bool meant = given == nullptr
+                                   ? !word_field->required && name == known.back()
+                                   : given->kind == Node::Kind::String && given->text == known.back();
+            if (meant) return section(node, *table, path);
         }
-        if (given == nullptr) return add(node, "missing " + path + ".kind: " + join(known));
+        if (given == nullptr)
+            return add(node, "missing " + path + ".kind: " + join(known) + did_you_mean(name, by_name));
         Field as_word{"kind", FieldType::Word};
         as_word.words = std::move(known);
         as_word.words_later = field.words_later;
         word(*given, as_word, path + ".kind");
+    }
+
+    void named_list(const Node& node, const Field& field, const std::string& path) {
+        list(node, path, "a name, or a list of names and maps", [&](const Node& n, const std::string& p) {
+            if (n.kind == Node::Kind::Map) return section(n, *field.section, p);
+            if (n.kind != Node::Kind::String) return wrong(n, p, "a name as text, or a map of fields");
+            if (!valid_name(n.text))
+                add(n,
+                    p + ": \"" + printable(n.text, 60) + "\" is not a name (" + std::string(name_rule) + ")");
+        });
     }
 
     void section_list(const Node& node, const Field& field, const std::string& path) {

@@ -81,6 +81,7 @@ std::string type_schema(const Field& field) {
         case FieldType::Hidden:
         case FieldType::Expression: return text_schema({});
         case FieldType::Secret: return secret_schema();
+        case FieldType::SecretMap: return map_of(secret_schema());
         case FieldType::Name: return text_schema(name_pattern);
         case FieldType::Reference: return text_schema(reference_pattern);
         case FieldType::Word: return words_schema(field.words);
@@ -96,6 +97,11 @@ std::string type_schema(const Field& field) {
             return "{\"type\":\"object\",\"propertyNames\":" + text_schema(name_pattern) +
                    ",\"additionalProperties\":" + section() + "}";
         case FieldType::SectionList: return "{\"type\":\"array\",\"items\":" + section() + "}";
+        case FieldType::NamedList: {
+            const auto name = text_schema(name_pattern);
+            return "{\"anyOf\":[" + name + ",{\"type\":\"array\",\"minItems\":1,\"items\":{\"anyOf\":[" +
+                   name + "," + section() + "]}}]}";
+        }
         case FieldType::KindMap: {
             std::string refs;
             for (const auto* kind : field.kinds)
@@ -141,6 +147,7 @@ std::string type_text(const Field& field) {
         case FieldType::Text:
         case FieldType::Hidden: return "text";
         case FieldType::Secret: return "`{env: NAME}` \\| `{file: PATH}`";
+        case FieldType::SecretMap: return "map of name to `{env: NAME}` \\| `{file: PATH}`";
         case FieldType::Name: return "name";
         case FieldType::Reference: return "name or team/name";
         case FieldType::Word: return words();
@@ -154,6 +161,7 @@ std::string type_text(const Field& field) {
         case FieldType::Section: return section();
         case FieldType::SectionMap: return "map of name to " + section();
         case FieldType::SectionList: return "list of " + section();
+        case FieldType::NamedList: return "name, or list of names and of " + section();
         case FieldType::KindMap: {
             std::string names;
             for (const auto* kind : field.kinds)

@@ -8,6 +8,7 @@
 #include <weir/flows/arguments.hpp>
 #include <weir/flows/ir.hpp>
 
+#include "backend_fields.hpp"
 #include "settings.hpp"
 
 namespace weir::flows {
@@ -17,7 +18,7 @@ namespace {
 const DocumentTable& parameter_table() {
     static const DocumentTable table{
         "parameter",
-        "A parameter of a flow of backend null.",
+        "A declared parameter.",
         {
             {"type",
              FieldType::Word,
@@ -27,11 +28,25 @@ const DocumentTable& parameter_table() {
             {"default", FieldType::Any, "Value when a launch gives none; makes it optional."},
             {"optional", FieldType::Flag, "May be left out without a default."},
             {"description", FieldType::Text, "For people."},
+            {"literals", FieldType::Any, "A list of values; no other is allowed."},
         }};
     return table;
 }
 
 constexpr std::int64_t bytes_max = std::int64_t{1} << 50;
+
+Field whole(std::string_view name, std::string_view doc, std::int64_t minimum, std::int64_t maximum) {
+    Field field{name, FieldType::Whole, doc};
+    field.minimum = minimum;
+    field.maximum = maximum;
+    return field;
+}
+
+Field word(std::string_view name, std::vector<std::string_view> words, std::string_view doc) {
+    Field field{name, FieldType::Word, doc};
+    field.words = std::move(words);
+    return field;
+}
 
 } // namespace
 
@@ -42,78 +57,50 @@ const DocumentTable& flow_document_table() {
         {
             {"flow", FieldType::Name, "Its name, unique within the team.", true},
             {"team", FieldType::Name, "Whose it is."},
-            {"backend",
-             FieldType::Word,
-             "What runs it.",
-             true,
-             {"local", "null"},
-             nullptr,
-             0,
-             0,
-             true,
-             {"kubeflow", "process"}},
-            {"pipeline", FieldType::Text, "Pipeline IR (kfp 2.x), relative to this document; for local."},
+            {"backend", FieldType::Name,
+             "What runs it: `local`, `null`, or the name of a Kubeflow backend of the configuration.", true},
+            {"pipeline", FieldType::Text,
+             "local: pipeline IR (kfp 2.x), relative to this document; Kubeflow: name or id of a pipeline "
+             "on the server."},
+            {"version", FieldType::Text,
+             "Kubeflow: name or id of the pipeline's version, or `latest`, which is the default."},
+            {"spec", FieldType::Text,
+             "Kubeflow: the compiled pipeline IR, relative to this document; the parameters are read from "
+             "it."},
+            {"experiment", FieldType::Text,
+             "Kubeflow: of the runs, where the team's binding lets its flows choose; else the binding's."},
+            {"display_name", FieldType::Text,
+             "Kubeflow: of the runs; `{team}`, `{flow}`, `{version}`, `{run}`, `{decision}`, `{time}` and "
+             "`{date}` are replaced. The binding's if left out."},
+            {"reports", FieldType::Flag,
+             "Kubeflow: the flow reports its own end (POST /v1/runs/RUN/report), and weir waits for that."},
             {"description", FieldType::Text, "For people."},
             {"labels", FieldType::TextMap,
              "Free labels; `project` and `branch` have a meaning for Metaflow."},
-            {"on_restart",
-             FieldType::Word,
-             "What becomes of tasks that weir's own end interrupted.",
-             false,
-             {"resume", "fail"}},
+            word("on_restart", {"resume", "fail"}, "What becomes of tasks that weir's own end interrupted."),
             {"timeout", FieldType::Period, "How long a run may take."},
             {"task_timeout", FieldType::Period, "How long each attempt of a task may take."},
             {"env", FieldType::TextMap, "Environment variables of every task."},
             {"env_pass", FieldType::Texts,
              "Variables of weir's own environment that tasks see; `*` at an end."},
-            {"log_bytes_max",
-             FieldType::Whole,
-             "Size of one task's log; the rest is dropped with a notice.",
-             false,
-             {},
-             nullptr,
-             1024,
-             bytes_max},
-            {"memory_bytes_max",
-             FieldType::Whole,
-             "Address space of one process; 0 is no limit.",
-             false,
-             {},
-             nullptr,
-             0,
-             bytes_max},
-            {"parallel", FieldType::Whole, "Tasks of one run at a time.", false, {}, nullptr, 1, 4096},
+            whole("log_bytes_max", "Size of one task's log; the rest is dropped with a notice.", 1024,
+                  bytes_max),
+            whole("memory_bytes_max", "Address space of one process; 0 is no limit.", 0, bytes_max),
+            whole("parallel", "Tasks of one run at a time.", 1, 4096),
             {"parameters",
              FieldType::SectionMap,
-             "Declared parameters; for null.",
+             "Declared parameters; for null and for Kubeflow without `spec`.",
              false,
              {},
              &parameter_table()},
             {"settle_after", FieldType::Period, "How long a run of backend null takes."},
-            {"outcome", FieldType::Word, "How runs of backend null end.", false, {"succeeded", "failed"}},
+            word("outcome", {"succeeded", "failed"}, "How runs of backend null end."),
             {"outputs", FieldType::ValueMap, "Outputs of runs of backend null."},
         }};
     return table;
 }
 
 namespace {
-
-/// Fields that make sense for one backend only.
-void check_backend_fields(const Fields& fields, bool local, Problems& problems) {
-    constexpr std::string_view of_local[] = {"pipeline", "on_restart", "timeout",       "task_timeout",
-                                             "env",      "env_pass",   "log_bytes_max", "memory_bytes_max",
-                                             "parallel"};
-    constexpr std::string_view of_null[] = {"parameters", "settle_after", "outcome", "outputs"};
-    for (const std::string_view name : of_local)
-        if (!local && fields.has(name))
-            problems.push_back(
-                {fields.place(name), std::string(name) + " is for backend local, not for null"});
-    for (const std::string_view name : of_null)
-        if (local && fields.has(name))
-            problems.push_back(
-                {fields.place(name), std::string(name) + " is for backend null" +
-                                         (name == "parameters" ? "; local takes the pipeline's" : "")});
-}
 
 bool variable_name(std::string_view name, bool pattern) {
     if (pattern && name.ends_with('*')) name.remove_suffix(1);
@@ -144,9 +131,26 @@ void read_environment(const Fields& fields, FlowSettings& settings, Problems& pr
             problems.push_back({fields.place("env_pass"), "not a name of a variable: " + printable(name)});
 }
 
+void read_literals(const Fields& fields, Parameter& parameter, Problems& problems) {
+    const Node* node = fields.find("literals");
+    if (node == nullptr) return;
+    const std::string what = "the literals of " + parameter.name;
+    if (node->kind != Node::Kind::List || node->items.empty()) {
+        problems.push_back({node->place, what + ": expected a list of values, found " + node->describe()});
+        return;
+    }
+    for (const Node& item : node->items) {
+        auto checked = check_value(parameter.type, to_json(item), what);
+        if (checked.ok())
+            parameter.literals_json.push_back(std::move(*checked));
+        else
+            problems.push_back({item.place, checked.error().message});
+    }
+}
+
 void read_parameters(const Fields& fields, FlowVersion& flow, Problems& problems) {
     const Node* node = fields.find("parameters");
-    if (node == nullptr) return;
+    if (node == nullptr || node->kind != Node::Kind::Map) return;
     if (node->members.size() > ir::inputs_max)
         problems.push_back({node->place, "more than " + std::to_string(ir::inputs_max) + " parameters"});
     for (const auto& [name, value] : node->members) {
@@ -158,13 +162,19 @@ void read_parameters(const Fields& fields, FlowVersion& flow, Problems& problems
         parameter.type = *type;
         parameter.description = of.text("description");
         parameter.optional = of.flag("optional", false);
+        read_literals(of, parameter, problems);
         if (const Node* given = of.find("default")) {
             parameter.optional = true;
-            auto checked = check_value(parameter.type, to_json(*given), "the default of " + name.text);
-            if (checked.ok())
-                parameter.default_json = *checked;
-            else
+            const std::string what = "the default of " + name.text;
+            auto checked = check_value(parameter.type, to_json(*given), what);
+            const auto& literals = parameter.literals_json;
+            if (!checked.ok())
                 problems.push_back({given->place, checked.error().message});
+            else if (!literals.empty() &&
+                     std::find(literals.begin(), literals.end(), *checked) == literals.end())
+                problems.push_back({given->place, what + " is not among its literals"});
+            else
+                parameter.default_json = *checked;
         }
         flow.parameters.push_back(std::move(parameter));
     }
@@ -172,24 +182,55 @@ void read_parameters(const Fields& fields, FlowVersion& flow, Problems& problems
               [](const Parameter& a, const Parameter& b) { return a.name < b.name; });
 }
 
-void read_pipeline_of(const Fields& fields, const PipelineLoader& loader, FlowVersion& flow,
-                      Problems& problems) {
-    if (!fields.has("pipeline")) {
-        problems.push_back({fields.place("backend"),
-                            "backend local needs the field \"pipeline\": the file of the "
-                            "compiled pipeline, relative to this document"});
-        return;
-    }
-    const std::string name = fields.text("pipeline");
-    auto text = loader(name);
+/// Pipeline IR that the field `name` says the file of.
+void read_ir(const Fields& fields, std::string_view name, const PipelineLoader& loader, FlowVersion& flow,
+             Problems& problems) {
+    const std::string file = fields.text(name);
+    auto text = loader(file);
     if (!text.ok()) {
-        problems.push_back({fields.place("pipeline"), text.error().message});
+        problems.push_back({fields.place(name), text.error().message});
         return;
     }
     flow.pipeline = std::move(*text);
-    const auto pipeline = ir::read_pipeline(flow.pipeline, name, problems);
+    const auto pipeline = ir::read_pipeline(flow.pipeline, file, problems);
     if (!pipeline) return;
     flow.parameters = ir::declared_parameters(*pipeline);
+}
+
+void read_local(const Fields& fields, const PipelineLoader& loader, FlowVersion& flow, Problems& problems) {
+    if (fields.has("pipeline")) return read_ir(fields, "pipeline", loader, flow, problems);
+    problems.push_back({fields.place("backend"),
+                        "backend local needs the field \"pipeline\": the file of the "
+                        "compiled pipeline, relative to this document"});
+}
+
+void read_kubeflow(const Fields& fields, const PipelineLoader& loader, FlowVersion& flow,
+                   FlowSettings& settings, Problems& problems) {
+    if (!fields.has("pipeline"))
+        problems.push_back({fields.place("backend"),
+                            "a flow of a Kubeflow backend needs the field \"pipeline\": the name or id "
+                            "of a pipeline on the server"});
+    const auto text = [&](std::string_view name, std::size_t characters_max) {
+        const std::string value = fields.text(name);
+        if (fields.has(name))
+            if (const auto fault = fault_of_server_text(value, characters_max); !fault.empty())
+                problems.push_back({fields.place(name), std::string(name) + ": " + fault});
+        return value;
+    };
+    settings.pipeline = text("pipeline", server_name_characters_max);
+    settings.version = text("version", server_text_characters_max);
+    settings.experiment = text("experiment", server_name_characters_max);
+    settings.display_name = text("display_name", server_text_characters_max);
+    settings.reports = fields.flag("reports", false);
+    if (const auto checked = check_display_name(settings.display_name); !checked.ok())
+        problems.push_back({fields.place("display_name"), "display_name: " + checked.error().message});
+    if (fields.has("spec") && fields.has("parameters"))
+        problems.push_back({fields.key_place("parameters"),
+                            "`spec` and `parameters` both say which parameters there are: leave one out"});
+    else if (fields.has("spec"))
+        read_ir(fields, "spec", loader, flow, problems);
+    else
+        read_parameters(fields, flow, problems);
 }
 
 } // namespace
@@ -224,10 +265,13 @@ std::optional<FlowVersion> read_flow(const Node& document, const PipelineLoader&
     if (const Node* outputs = fields.find("outputs"); outputs != nullptr && outputs->kind == Node::Kind::Map)
         settings.outputs_json = to_json(*outputs);
     read_environment(fields, settings, problems);
-    const bool local = flow.backend == "local";
-    if (local || flow.backend == "null") check_backend_fields(fields, local, problems);
-    if (local) read_pipeline_of(fields, loader, flow, problems);
-    if (flow.backend == "null") read_parameters(fields, flow, problems);
+    if (!flow.backend.empty()) {
+        const auto kind = kind_of_backend(flow.backend);
+        check_backend_fields(fields, flow.backend, problems);
+        if (kind == BackendKind::Local) read_local(fields, loader, flow, problems);
+        if (kind == BackendKind::Null) read_parameters(fields, flow, problems);
+        if (kind == BackendKind::Kubeflow) read_kubeflow(fields, loader, flow, settings, problems);
+    }
     if (problems.size() != before) return {};
     flow.settings_json = write_settings(settings);
     std::string content;
@@ -257,7 +301,7 @@ std::vector<FlowVersion> read_flows(std::string_view text, std::string_view file
 }
 
 std::vector<std::string> check_runnable(const FlowVersion& flow, std::string_view path) {
-    if (flow.backend != "local") return {};
+    if (kind_of_backend(flow.backend) != BackendKind::Local) return {};
     Problems problems;
     const auto pipeline = ir::read_pipeline(flow.pipeline, flow.flow, problems);
     if (pipeline) return ir::not_runnable(*pipeline, path);

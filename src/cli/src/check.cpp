@@ -96,7 +96,7 @@ class Checker {
     /// A flow's team may use its backend, in every configuration that is checked along with it.
     void check_backend(const flows::FlowVersion& flow, const std::string& file) {
         for (const auto& config : configs_) {
-            const auto allowed = config.check_backend(flow.team, flow.backend);
+            const auto allowed = config.check_flow(flow);
             if (!allowed.ok())
                 problems_.push_back({{file, 0, 0},
                                      "flow " + flow.team + "/" + flow.flow + ": " + allowed.error().message +

@@ -10,6 +10,7 @@
 
 #include <weir/base/text.hpp>
 #include <weir/config/config.hpp>
+#include <weir/flows/document.hpp>
 
 #include "commands.hpp"
 
@@ -109,7 +110,11 @@ class Gatherer {
     }
 
     void add_pipeline(const Node& document, const std::string& path) {
-        const auto* pipeline = document.find("pipeline");
+        // Of a flow on Kubeflow `pipeline` is a name on the server.
+        const auto* backend = document.find("backend");
+        const bool remote = backend != nullptr && backend->kind == Node::Kind::String &&
+                            flows::kind_of_backend(backend->text) == flows::BackendKind::Kubeflow;
+        const auto* pipeline = document.find(remote ? "spec" : "pipeline");
         if (pipeline == nullptr || pipeline->kind != Node::Kind::String || pipeline->text.empty()) return;
         const bool absolute = pipeline->text.starts_with('/');
         const auto name = absolute ? pipeline->text : path.substr(0, path.rfind('/') + 1) + pipeline->text;

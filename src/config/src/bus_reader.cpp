@@ -13,20 +13,6 @@ namespace {
 
 constexpr auto duration_max = std::chrono::hours(24 * 3653);
 
-Secret read_reference(const Fields& fields, std::string_view name, const Paths& paths) {
-    Secret secret;
-    const auto* node = fields.find(name);
-    if (node == nullptr || node->kind != Node::Kind::Map) return secret;
-    const auto text = [&](std::string_view key) {
-        const auto* value = node->find(key);
-        return value != nullptr && value->kind == Node::Kind::String ? value->text : std::string();
-    };
-    secret.env = text("env");
-    if (const auto file = text("file"); !file.empty()) secret.file = paths.of(file);
-    secret.place = node->place;
-    return secret;
-}
-
 /// What the readers of one bus have in common.
 class BusReader {
   public:
@@ -340,6 +326,24 @@ Paths::Paths(const std::string& file) : folder_(file.substr(0, file.rfind('/') +
 
 std::string Paths::of(const std::string& path) const {
     return path.starts_with('/') ? path : folder_ + path;
+}
+
+Secret read_reference(const Node& node, const Paths& paths) {
+    Secret secret;
+    if (node.kind != Node::Kind::Map) return secret;
+    const auto text = [&](std::string_view key) {
+        const auto* value = node.find(key);
+        return value != nullptr && value->kind == Node::Kind::String ? value->text : std::string();
+    };
+    secret.env = text("env");
+    if (const auto file = text("file"); !file.empty()) secret.file = paths.of(file);
+    secret.place = node.place;
+    return secret;
+}
+
+Secret read_reference(const Fields& fields, std::string_view name, const Paths& paths) {
+    const auto* node = fields.find(name);
+    return node == nullptr ? Secret{} : read_reference(*node, paths);
 }
 
 void read_duration(const Fields& fields, std::string_view name, const std::string& path, Duration& into,

@@ -22,6 +22,10 @@ class Paths {
 std::optional<BusConfig> read_bus(const std::string& name, const Node& node, const Paths& paths,
                                   Problems& problems);
 
+/// Where a secret is, by a field of type Secret, or by its value.
+Secret read_reference(const Fields& fields, std::string_view name, const Paths& paths);
+Secret read_reference(const Node& node, const Paths& paths);
+
 /// A duration that must not be zero (or, with `zero`, may be), at most ten years.
 void read_duration(const Fields& fields, std::string_view name, const std::string& path, Duration& into,
                    Problems& problems, bool zero = false);

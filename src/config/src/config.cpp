@@ -7,6 +7,7 @@
 
 #include <weir/base/text.hpp>
 #include <weir/config/tokens.hpp>
+#include <weir/flows/document.hpp>
 
 namespace weir::config {
 namespace {
@@ -14,6 +15,13 @@ namespace {
 /// What can be taken over while weir runs. `auth.tokens`: the file's name; its content is looked at anyway.
 constexpr std::string_view live_sections[] = {"log_level", "teams", "auth.tokens",
                                               "limits.payload_retention"};
+
+std::string listed(const std::vector<std::string_view>& names) {
+    std::string out;
+    for (const auto name : names)
+        out += (out.empty() ? "" : ", ") + std::string(name);
+    return out.empty() ? "none" : out;
+}
 
 class OutsideCheck {
   public:
@@ -58,6 +66,21 @@ void check_bus(const KafkaBus& bus, OutsideCheck& check) {
 
 void check_bus(const EmbeddedBus&, OutsideCheck&) {}
 
+void check_backend(const KubeflowBackend& backend, OutsideCheck& check) {
+    check.secret(backend.token);
+    check.secret(backend.client_secret);
+    for (const auto& [_, secret] : backend.secret_headers)
+        check.secret(secret);
+    for (const auto& [_, secret] : backend.cookies)
+        check.secret(secret);
+    const auto& options = backend.options;
+    // Kubernetes projects tokens into files that the group may read.
+    check.file(options.token_file, false);
+    check.file(options.tls.ca_file, false);
+    check.file(options.tls.certificate_file, false);
+    check.file(options.tls.key_file, true);
+}
+
 Status fill(const Secret& secret, std::string& into) {
     if (!secret.given()) return {};
     WEIR_ASSIGN(text, read_secret(secret));
@@ -89,17 +112,56 @@ bool Config::allows(const std::string& team, const std::string& backend) const {
 }
 
 Status Config::check_backend(const std::string& team, const std::string& backend) const {
-    const bool there = backend == "null" ? backends.null : backend == "local" && backends.local.has_value();
-    if (!there) return invalid("there is no backend \"" + printable(backend, 60) + "\" in the configuration");
+    const auto names = backends.names();
+    if (std::find(names.begin(), names.end(), backend) == names.end())
+        return invalid("there is no backend \"" + printable(backend, 60) + "\" in the configuration" +
+                       did_you_mean(backend, names) + "; there are: " + listed(names));
     if (allows(team, backend)) return {};
     return Error(ErrorKind::Denied, "the team " + printable(team, 128) + " may not use the backend " +
                                         backend + "; `teams` in the configuration says who may");
+}
+
+Status Config::check_flow(const flows::FlowVersion& flow) const {
+    WEIR_TRY(check_backend(flow.team, flow.backend));
+    const auto with = binding(flow.team, flow.backend);
+    if (!with || backends.kubeflow.count(flow.backend) == 0) return {};
+    WEIR_ASSIGN(settings, flows::read_settings(flow.settings_json));
+    const auto& named = settings.experiment;
+    const auto& allowed = with->experiments;
+    if (named.empty() || named == with->experiment ||
+        std::find(allowed.begin(), allowed.end(), "*") != allowed.end() ||
+        std::find(allowed.begin(), allowed.end(), named) != allowed.end())
+        return {};
+    return Error(ErrorKind::Denied, "flows of the team " + printable(flow.team, 128) +
+                                        " may not choose the experiment \"" + printable(named, 140) +
+                                        "\" on the backend " + flow.backend +
+                                        "; `experiments` of its binding in the configuration says which");
+}
+
+std::optional<flows::kubeflow::Binding> Config::binding(const std::string& team,
+                                                        const std::string& backend) const {
+    if (!allows(team, backend)) return std::nullopt;
+    if (!teams) return flows::kubeflow::Binding{};
+    const auto& bindings = teams->at(team).bindings;
+    const auto found = bindings.find(backend);
+    return found == bindings.end() ? flows::kubeflow::Binding{} : found->second;
+}
+
+std::vector<std::string_view> Backends::names() const {
+    std::vector<std::string_view> out;
+    if (local) out.emplace_back("local");
+    if (null) out.emplace_back("null");
+    for (const auto& [name, _] : kubeflow)
+        out.emplace_back(name);
+    return out;
 }
 
 Outside check_outside(const Config& config) {
     OutsideCheck check;
     for (const auto& bus : config.buses)
         std::visit([&](const auto& kind) { check_bus(kind, check); }, bus.kind);
+    for (const auto& [_, backend] : config.backends.kubeflow)
+        check_backend(backend, check);
     if (!config.auth.tokens.empty())
         if (const auto tokens = read_tokens(config.auth.tokens); !tokens.ok()) check.note(tokens.error());
     return std::move(check.out);
@@ -115,6 +177,28 @@ Result<events::NatsBusOptions> with_secrets(const NatsBus& bus) {
 Result<events::KafkaBusOptions> with_secrets(const KafkaBus& bus) {
     auto options = bus.options;
     WEIR_TRY(fill(bus.password, options.password));
+    return options;
+}
+
+Result<flows::kubeflow::KubeflowOptions> kubeflow_options(const Config& config,
+                                                          const KubeflowBackend& backend) {
+    auto options = backend.options;
+    WEIR_TRY(fill(backend.token, options.token));
+    if (options.oauth2) WEIR_TRY(fill(backend.client_secret, options.oauth2->client_secret));
+    const auto fill_all = [](const auto& secrets, auto& into) -> Status {
+        for (const auto& [name, secret] : secrets) {
+            std::string text;
+            WEIR_TRY(fill(secret, text));
+            into.emplace_back(name, std::move(text));
+        }
+        return {};
+    };
+    WEIR_TRY(fill_all(backend.secret_headers, options.headers));
+    WEIR_TRY(fill_all(backend.cookies, options.cookies));
+    if (!config.teams) options.bindings["*"] = {};
+    if (config.teams)
+        for (const auto& [team, _] : *config.teams)
+            if (const auto binding = config.binding(team, options.name)) options.bindings[team] = *binding;
     return options;
 }
 

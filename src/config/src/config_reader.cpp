@@ -4,6 +4,7 @@
 #include <weir/config/config.hpp>
 
 #include "bus_reader.hpp"
+#include "kubeflow_reader.hpp"
 #include "tables.hpp"
 
 namespace weir::config {
@@ -31,6 +32,7 @@ class Reader {
         read_buses(top);
         read_backends(top);
         read_teams(top);
+        if (top.has("facade")) config_.facade = top.flag("facade", false);
         read_folders(top);
         for (const auto& path : top.texts("apply"))
             config_.apply.push_back(paths_.of(path));
@@ -138,10 +140,31 @@ class Reader {
 
     void read_backends(const Fields& top) {
         if (!top.has("backends")) return;
-        const auto fields = section(top, "backends", backends_table());
-        config_.backends = {std::nullopt, fields.has("null")};
-        if (!fields.has("local")) return;
-        const auto given = section(fields, "local", local_table());
+        all_backends_ = top.find("backends");
+        config_.backends = {std::nullopt, false, {}};
+        const auto* node = top.find("backends");
+        if (node->kind != Node::Kind::Map) return;
+        for (const auto& [key, value] : node->members) {
+            const auto* given = value.find("kind");
+            const auto kind = given == nullptr ? key.text : given->text;
+            const bool own_name = key.text == "local" || key.text == "null";
+            if ((own_name || kind == "local" || kind == "null") && kind != key.text)
+                problem(given == nullptr ? value.place : given->place,
+                        "backends." + printable(key.text, 60) +
+                            ".kind: `local` and `null` are of the kind they are called like, and the only "
+                            "ones of it");
+            else if (kind == "local")
+                read_local(value);
+            else if (kind == "null")
+                config_.backends.null = true;
+            else if (kind == "kubeflow" && value.kind == Node::Kind::Map)
+                config_.backends.kubeflow.emplace(key.text,
+                                                  read_kubeflow(key.text, value, paths_, problems_));
+        }
+    }
+
+    void read_local(const Node& node) {
+        const Fields given(node, local_table());
         LocalBackend local;
         local.tasks_max = whole(given, "tasks");
         local.runs_max = whole(given, "runs");
@@ -154,24 +177,50 @@ class Reader {
     void read_teams(const Fields& top) {
         const auto* node = top.find("teams");
         if (node == nullptr) return;
-        std::vector<std::string_view> known;
-        if (config_.backends.local) known.emplace_back("local");
-        if (config_.backends.null) known.emplace_back("null");
         std::map<std::string, Team> teams;
         for (const auto& [key, value] : node->members) {
-            const Fields fields(value, team_table());
             Team team;
-            team.backends = fields.texts("backends");
-            for (const auto& backend : team.backends)
-                if (std::find(known.begin(), known.end(), backend) == known.end())
-                    problem(fields.place("backends"),
-                            "teams." + printable(key.text, 60) + ".backends: " +
-                                (backend == "kubeflow" ? "not built yet: kubeflow"
-                                                       : "there is no backend \"" + printable(backend, 60) +
-                                                             "\" here" + did_you_mean(backend, known)));
+            const auto path = "teams." + printable(key.text, 60) + ".backends";
+            const auto* backends = Fields(value, team_table()).find("backends");
+            if (backends != nullptr && backends->kind == Node::Kind::List)
+                for (std::size_t i = 0; i < backends->items.size(); ++i)
+                    read_team_backend(backends->items[i], path, path + "[" + std::to_string(i) + "]", team);
+            else if (backends != nullptr)
+                read_team_backend(*backends, path, path, team);
             teams.emplace(key.text, std::move(team));
         }
         config_.teams = std::move(teams);
+        for (const auto& [name, backend] : config_.backends.kubeflow)
+            for (std::size_t i = 0; i < backend.options.watch.places.size(); ++i)
+                if (const auto& team = backend.options.watch.places[i].team; !config_.allows(team, name))
+                    problem(backend.place_places[i], "backends." + name + ".watch.places: the team \"" +
+                                                         printable(team, 60) +
+                                                         "\" may not use this backend; `teams` says who may");
+    }
+
+    /// One entry of a team's `backends`: a name, or a binding.
+    void read_team_backend(const Node& node, const std::string& list, const std::string& path, Team& team) {
+        const bool bound = node.kind == Node::Kind::Map;
+        const auto* name = bound ? node.find("name") : &node;
+        if (name == nullptr || name->kind != Node::Kind::String) return; // said by the table already
+        // One of a wrong kind is named wrong already.
+        auto known = config_.backends.names();
+        if (const auto* node_of = all_backends_; node_of != nullptr)
+            for (const auto& member : node_of->members)
+                known.emplace_back(member.first.text);
+        const auto& backend = name->text;
+        if (std::find(known.begin(), known.end(), backend) == known.end())
+            return problem(name->place, list + ": there is no backend \"" + printable(backend, 60) +
+                                            "\" here" + did_you_mean(backend, known));
+        if (std::find(team.backends.begin(), team.backends.end(), backend) != team.backends.end())
+            return problem(name->place,
+                           list + ": the backend \"" + printable(backend, 60) + "\" stands here twice");
+        team.backends.push_back(backend);
+        if (!bound) return;
+        if (backend == "local" || backend == "null")
+            return problem(node.place,
+                           path + ": the backend " + backend + " takes no binding; write its name alone");
+        team.bindings.emplace(backend, read_binding(node, path, problems_));
     }
 
     void read_folders(const Fields& top) {
@@ -210,6 +259,8 @@ class Reader {
         limits.connections = whole(fields, "connections");
         limits.source_grace = duration(fields, "source_grace", "limits");
         limits.launch_timeout = duration(fields, "launch_timeout", "limits");
+        limits.report_grace = duration(fields, "report_grace", "limits");
+        limits.outputs_grace = duration(fields, "outputs_grace", "limits");
         read_duration(fields, "payload_retention", "limits", limits.payload_retention, problems_);
         // What the API takes the buses take too.
         for (auto& bus : config_.buses)
@@ -248,6 +299,7 @@ class Reader {
     Config config_;
     Paths paths_;
     Problems& problems_;
+    const Node* all_backends_ = nullptr; ///< whatever the file says of them
 };
 
 } // namespace

@@ -74,7 +74,8 @@ const DocumentTable& local_table() {
     static const DocumentTable table{
         "local backend",
         "Runs pipelines as processes on this machine.",
-        {field_whole("tasks", 1, 10'000, "Processes at a time; as many as there are cores if left out."),
+        {field_word("kind", {"local"}, "May be left out."),
+         field_whole("tasks", 1, 10'000, "Processes at a time; as many as there are cores if left out."),
          field_whole("runs", 1, 1'000'000, "Unfinished runs; one more is refused. 10000 if left out."),
          {"kill_grace", FieldType::Period, "Between SIGTERM and SIGKILL; 10s if left out."},
          {"retention", FieldType::Period, "How long settled runs are kept; 14d if left out."},
@@ -83,17 +84,9 @@ const DocumentTable& local_table() {
 }
 
 const DocumentTable& null_table() {
-    static const DocumentTable table{"null backend", "Runs nothing: for trying out triggers.", {}};
-    return table;
-}
-
-const DocumentTable& backends_table() {
-    static const DocumentTable table{
-        "backends",
-        "What runs flows. Left out: `local` and `null`; else those named alone.",
-        {field_section("local", FieldType::Section, local_table(), "Processes on this machine."),
-         field_section("null", FieldType::Section, null_table(), "Nothing; write the key in quotes."),
-         field_later("kubeflow")}};
+    static const DocumentTable table{"null backend",
+                                     "Runs nothing: for trying out triggers.",
+                                     {field_word("kind", {"null"}, "May be left out.")}};
     return table;
 }
 
@@ -101,9 +94,10 @@ const DocumentTable& team_table() {
     static const DocumentTable table{
         "team",
         "What a team may use.",
-        {field_required({"backends", FieldType::Texts, "Backends its flows may run on."}),
-         field_later("default_backend"), field_later("kubeflow"), field_later("namespace"),
-         field_later("service_account"), field_later("experiment"), field_later("user_id")}};
+        {field_required(field_section("backends", FieldType::NamedList, binding_table(),
+                                      "Backends its flows may run on; of Kubeflow ones, with what its runs "
+                                      "are made.")),
+         field_later("default_backend")}};
     return table;
 }
 
@@ -136,6 +130,10 @@ const DocumentTable& limits_table() {
          {"source_grace", FieldType::Period,
           "A stream that cannot be reached is left out after this; 5m if left out."},
          {"launch_timeout", FieldType::Period, "Deadline of a request to a backend; 60s if left out."},
+         {"report_grace", FieldType::Period,
+          "How much later than its backend's a run's own report may come; 30s if left out."},
+         {"outputs_grace", FieldType::Period,
+          "The same where a trigger maps outputs that nobody reported yet; 10m if left out."},
          {"payload_retention", FieldType::Period, "How long payloads of events are kept; 35d if left out."},
          field_whole("event_bytes", 1024, 64 * 1024 * 1024,
                      "One event, handed in or read; 1048576 if left out."),
@@ -169,11 +167,19 @@ const DocumentTable& config_table() {
         t.fields.push_back({"publish", FieldType::Name,
                             "The bus that takes POST /v1/events, watched folders and what weir tells of "
                             "runs; needed where there are several."});
-        t.fields.push_back(
-            field_section("backends", FieldType::Section, backends_table(), "What runs flows."));
+        Field backends{"backends", FieldType::KindMap,
+                       "What runs flows, by name. Left out: `local` and `null`; else those named alone. "
+                       "`local` and `'null'` (in quotes) are of the kind they are called like; Kubeflow "
+                       "backends have any other name."};
+        backends.kinds = {&local_table(), &null_table(), &kubeflow_table()};
+        t.fields.push_back(std::move(backends));
         t.fields.push_back(field_section("teams", FieldType::SectionMap, team_table(),
                                          "Left out: every team may use every backend; else a team that is "
                                          "not named here launches nothing."));
+        t.fields.push_back({"facade", FieldType::Flag,
+                            "Also answers the REST calls of Kubeflow Pipelines (v2beta1), running pipelines "
+                            "on the backend `local`; true for `weir dev`, false for `weir serve` if left "
+                            "out."});
         t.fields.push_back(
             field_section("folders", FieldType::SectionMap, folder_table(), "Watched folders, by name."));
         t.fields.push_back(

@@ -8,8 +8,13 @@ namespace weir::config {
 const DocumentTable& listen_table();
 const DocumentTable& auth_table();
 const DocumentTable& ledger_table();
-const DocumentTable& backends_table();
 const DocumentTable& local_table();
+const DocumentTable& null_table();
+const DocumentTable& kubeflow_table();
+const DocumentTable& kubeflow_place_table();
+/// "tls", "oauth2", "limits", "timeouts" or "watch" of a Kubeflow backend.
+const DocumentTable& kubeflow_section(std::string_view name);
+const DocumentTable& binding_table();
 const DocumentTable& team_table();
 const DocumentTable& folder_table();
 const DocumentTable& limits_table();

@@ -13,7 +13,7 @@ FLOORS = {
     "events": ("base/cel", "base"),
     "triggers": ("events", "base/cel", "base"),
     "flows": ("events", "base/cel", "base"),
-    "src/config": ("events", "base"),
+    "src/config": ("events", "flows", "base"),
     "src/ledger": ("events", "triggers", "flows", "base"),
     "src/engine": ("src/ledger", "triggers", "flows", "events", "base/cel", "base"),
     "src/server": ("src/config", "src/engine", "src/ledger", "flows", "events", "base"),
@@ -25,6 +25,7 @@ ONLY = {
     ("src/ledger", "triggers"): r"weir/triggers/(records|document|join|held)\.hpp",
     ("src/ledger", "flows"): r"weir/flows/records\.hpp",
     ("src/ledger", "events"): r"weir/events/(event|records|bus)\.hpp",
+    ("src/config", "flows"): r"weir/flows/(document|records)\.hpp",
     ("src/server", "src/config"): r"weir/config/tokens\.hpp",
     ("src/server", "src/ledger"): r"weir/ledger/(reader|records)\.hpp",
     ("src/facade", "src/ledger"): r"weir/ledger/(reader|records)\.hpp",
@@ -35,8 +36,8 @@ ONLY = {
 ADAPTERS = re.compile(
     r"weir/(events/(\w+_bus|\w+_source)|ledger/\w+_ledger|flows/\w+_(launcher|backend))\.hpp"
 )
-# The configuration fills the plain option structs of the buses; it opens none.
-OPTIONS = {"src/config": re.compile(r"weir/events/\w+_bus\.hpp")}
+# The configuration fills the plain option structs of the adapters; it opens none.
+OPTIONS = {"src/config": re.compile(r"weir/(events/\w+_bus|flows/kubeflow/options)\.hpp")}
 # May include everything.
 ROOFS = ("src/app", "tests")
 
@@ -106,7 +107,7 @@ def judge(here, room, name, quoted, headers):
     if there in ROOFS:
         return f"<{name}>: nothing includes {there}"
     if there_room not in FLOORS:  # an adapter
-        if there_room in (room, here):
+        if there_room in (room, here) or (here in OPTIONS and OPTIONS[here].fullmatch(name)):
             return None
         return f"<{name}> is an adapter ({there_room}); only src/app names adapters"
     if there == here:

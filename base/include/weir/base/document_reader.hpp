@@ -21,6 +21,7 @@ enum class FieldType : std::uint8_t {
     Text,            ///< a string
     Hidden,          ///< a string that no message quotes
     Secret,          ///< where a secret is, never the secret: `{env: NAME}` or `{file: PATH}`
+    SecretMap,       ///< a map of Secrets
     Name,            ///< a string that valid_name() takes
     Reference,       ///< a Name, or Name/Name: something of another team
     Word,            ///< one of `words`
@@ -34,7 +35,10 @@ enum class FieldType : std::uint8_t {
     Section,         ///< a map with the fields of `section`
     SectionMap,      ///< a map of Name -> Section
     SectionList,     ///< a list of Sections
-    KindMap,         ///< a map of Name -> Section of that table of `kinds` which its field `kind` names
+    NamedList,       ///< a Name, or a list of Names and Sections; each Section has a field `name`
+    /// A map of Name -> Section of that table of `kinds` which its field `kind` names. Where a table does not
+    /// require `kind`, an entry without one is of the kind that it is called like.
+    KindMap,
 };
 
 struct DocumentTable;
@@ -45,14 +49,13 @@ struct Field {
     FieldType type = FieldType::Text;
     std::string_view doc; ///< one sentence for the reference
     bool required = false;
-    std::vector<std::string_view> words;                             ///< Word, Words: those allowed
-    const DocumentTable* section = nullptr;                          ///< Section, SectionMap, SectionList
+    std::vector<std::string_view> words;    ///< Word, Words: those allowed
+    const DocumentTable* section = nullptr; ///< Section, SectionMap, SectionList, NamedList
     std::int64_t minimum = std::numeric_limits<std::int64_t>::min(); ///< Whole
     std::int64_t maximum = std::numeric_limits<std::int64_t>::max(); ///< Whole
     bool built = true;                         ///< false: known by name and refused as "not built yet"
     std::vector<std::string_view> words_later; ///< words refused as "not built yet"
-    std::vector<const DocumentTable*>
-        kinds; ///< KindMap: each has a required field `kind`, a Word with one word
+    std::vector<const DocumentTable*> kinds;   ///< KindMap: each has a field `kind`, a Word with one word
 };
 
 /// A document kind, or a section of one.

@@ -31,9 +31,9 @@ struct FlowVersion {
     std::string team;
     std::string flow;
     std::string version; ///< 12 hexadecimal digits of the SHA-256 over document and pipeline
-    std::string backend; ///< "local", "null"
+    std::string backend; ///< "local", "null" or the name of a Kubeflow backend
     std::vector<Parameter> parameters;
-    std::string pipeline;      ///< pipeline IR as given (YAML or JSON); empty for backend null
+    std::string pipeline;      ///< pipeline IR as given (YAML or JSON); empty where the document names none
     std::string settings_json; ///< what else the flow document says, as JSON: on_restart, timeout, labels...
 };
 

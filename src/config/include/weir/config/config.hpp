@@ -15,6 +15,8 @@
 #include <weir/events/embedded_bus.hpp>
 #include <weir/events/kafka_bus.hpp>
 #include <weir/events/nats_bus.hpp>
+#include <weir/flows/kubeflow/options.hpp>
+#include <weir/flows/records.hpp>
 
 namespace weir::config {
 
@@ -55,14 +57,27 @@ struct LocalBackend {
     std::optional<Duration> kill_grace, retention;
     std::string python;
 };
+/// A Kubeflow Pipelines server; `options` lacks the secrets and the bindings.
+struct KubeflowBackend {
+    flows::kubeflow::KubeflowOptions options;
+    Secret token, client_secret;
+    std::vector<std::pair<std::string, Secret>> secret_headers, cookies;
+    std::vector<Place> place_places; ///< where the file names each of options.watch.places
+};
 struct Backends {
     std::optional<LocalBackend> local = LocalBackend{}; ///< nothing: this weir has no such backend
     bool null = true;
+    std::map<std::string, KubeflowBackend> kubeflow; ///< by name
+    /// In the order of the file, for people.
+    [[nodiscard]] std::vector<std::string_view> names() const;
 };
 
 /// What a team may use.
 struct Team {
     std::vector<std::string> backends;
+    /// By backend: what its runs there are made with. A Kubeflow backend that is allowed without one has the
+    /// defaults, which are for a server of a single user.
+    std::map<std::string, flows::kubeflow::Binding> bindings;
     bool operator==(const Team&) const = default;
 };
 
@@ -82,7 +97,7 @@ struct Folder {
 struct Limits {
     std::optional<std::int64_t> batch, places, places_per_trigger, waiting, failures_per_hour, event_bytes,
         batch_bytes, batch_events, requests, connections;
-    std::optional<Duration> source_grace, launch_timeout;
+    std::optional<Duration> source_grace, launch_timeout, report_grace, outputs_grace;
     Duration payload_retention = std::chrono::hours(24 * 35);
 };
 
@@ -99,6 +114,7 @@ struct Config {
     Backends backends;
     /// Nothing: every team may use every backend. Else teams that are not named launch nothing.
     std::optional<std::map<std::string, Team>> teams;
+    std::optional<bool> facade; ///< nothing: as the command has it
     std::vector<Folder> folders;
     std::vector<std::string> apply; ///< files and folders applied at the start
     Limits limits;
@@ -111,6 +127,11 @@ struct Config {
     [[nodiscard]] bool allows(const std::string& team, const std::string& backend) const;
     /// `invalid` if there is no such backend, `denied` if the team may not use it.
     [[nodiscard]] Status check_backend(const std::string& team, const std::string& backend) const;
+    /// The same for a flow, and that its settings are ones its team may choose.
+    [[nodiscard]] Status check_flow(const flows::FlowVersion& flow) const;
+    /// What runs of the team on a Kubeflow backend are made with; nothing: it may not use it.
+    [[nodiscard]] std::optional<flows::kubeflow::Binding> binding(const std::string& team,
+                                                                  const std::string& backend) const;
 };
 
 /// The fields of the configuration file. This table drives reading, JSON Schema and reference.
@@ -136,6 +157,9 @@ Outside check_outside(const Config& config);
 /// The options with their secrets read. Errors of read_secret().
 Result<events::NatsBusOptions> with_secrets(const NatsBus& bus);
 Result<events::KafkaBusOptions> with_secrets(const KafkaBus& bus);
+/// The same, with the bindings of the configuration's teams.
+Result<flows::kubeflow::KubeflowOptions> kubeflow_options(const Config& config,
+                                                          const KubeflowBackend& backend);
 
 /// What differs between a running configuration and one read again: names as in Config::said.
 struct Changes {
