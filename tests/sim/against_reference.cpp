@@ -86,6 +86,7 @@ class Feeder {
             case ledger::InputKind::Settlement:
                 return model_.settled(row.seq, row.time, firing_of(runs_.at(event.subject)), event);
             case ledger::InputKind::TimerFired: {
+                if (row.type.empty()) break; // of a run, no slot
                 const auto due =
                     parse_rfc3339(nlohmann::json::parse(event.data).at("slot").get<std::string>());
                 return model_.slot(row.seq, *due, static_cast<int>(row.position.value), row.subject, event);
@@ -108,6 +109,9 @@ class Feeder {
             model_.cancelled(row.seq, row.time, firing_of(run_numbers_.at(cancel->run)));
         } else if (const auto* retry = std::get_if<engine::RetryInput>(&input->what)) {
             model_.reopened(row.seq, row.time, firing_of(retry->run));
+        } else if (const auto* fact = std::get_if<engine::RunFactInput>(&input->what);
+                   fact != nullptr && fact->reopened) {
+            model_.reopened(row.seq, row.time, firing_of(*fact->reopened));
         } else {
             model_.passed(row.seq, row.time);
         }

@@ -9,7 +9,6 @@ std::uint64_t number_of(const std::string& text) {
 }
 
 void SimLauncher::create(const flows::LaunchRequest& request) {
-    if (on_create) on_create(request);
     auto& record = records_[request.run];
     if (record.creates > 0 && record.request.arguments_json != request.arguments_json)
         faults_seen.push_back("run " + request.run.to_string() + " was asked for again with other arguments");
@@ -18,6 +17,10 @@ void SimLauncher::create(const flows::LaunchRequest& request) {
     const auto fate = number_of(request.flow->flow + request.arguments_json);
     record.outcome = fate % 5 == 0 ? flows::Outcome::Failed : flows::Outcome::Succeeded;
     record.settles_at = clock_.now() + std::chrono::milliseconds(10 + fate / 8 % 60'000);
+    // Of flows that report themselves, most do, a little before or after their end.
+    if (request.flow->settings_json.find("reports") != std::string::npos && fate / 512 % 4 != 0)
+        own_reports_[request.run] =
+            record.settles_at + std::chrono::milliseconds(fate / 4096 % 20'000) - std::chrono::seconds(5);
 }
 
 void SimLauncher::launch(flows::LaunchRequest request, std::function<void(flows::LaunchReply)> done) {
@@ -25,19 +28,33 @@ void SimLauncher::launch(flows::LaunchRequest request, std::function<void(flows:
     if (++open_[request.run] > 1)
         faults_seen.push_back("two requests to create run " + request.run.to_string() + " were open at once");
     const auto run = request.run;
-    const auto reply = [this, run, done = std::move(done)](LaunchAnswer answer, std::string reason) {
+    const auto reply = [this, run, done](LaunchAnswer answer, std::string reason) {
         --open_[run];
         done({answer, std::move(reason)});
     };
     const auto now = clock_.now();
     if (request.deadline < now || chance_.happens(faults_.late)) return reply(LaunchAnswer::Late, "too late");
+    if (chance_.happens(faults_.postponed)) {
+        --open_[run];
+        return done({LaunchAnswer::Postponed,
+                     "in maintenance",
+                     now + std::chrono::milliseconds(chance_.below(120'000)),
+                     {}});
+    }
     const auto at =
         chance_.happens(faults_.slow) ? now + std::chrono::milliseconds(chance_.below(20'000)) : now;
-    if (chance_.happens(faults_.lost_request))
+    // Twice lost is lost for ever where nothing is sent a third time.
+    if (chance_.happens(faults_.lost_request) && (!faults_.remote || lost_once_.insert(run).second))
         return answer(at, [reply] { reply(LaunchAnswer::Unknown, "the request was lost"); });
     // Refusal belongs to the run, not to chance: every simulation of the trace sees it.
     if (number_of("refuse" + request.arguments_json) % 17 == 0)
         return answer(at, [reply] { reply(LaunchAnswer::Refused, "refused by the simulated backend"); });
+    if (on_create) on_create(request);
+    if (chance_.happens(faults_.late_effect)) {
+        effects_.emplace(now + std::chrono::milliseconds(chance_.below(170'000)),
+                         [this, request] { create(request); });
+        return answer(at, [reply] { reply(LaunchAnswer::Unknown, "no reply"); });
+    }
     create(request);
     const bool lost = chance_.happens(faults_.lost_reply);
     answer(at, [reply, lost] {
@@ -108,12 +125,13 @@ void SimLauncher::weir_died() {
     report_ = {};
 }
 
-void SimLauncher::report(const RunId& run) {
+void SimLauncher::report(const RunId& run, bool running) {
     const auto& record = records_.at(run);
     flows::RunReport report;
     report.run = run;
     report.attempt = record.attempt;
-    report.settled = true;
+    report.settled = !running;
+    if (running) report.note = "it had ended and runs again";
     report.outcome = record.outcome;
     report.outputs_json = "{\"n\":" + std::to_string(number_of(record.request.arguments_json) % 100) + "}";
     if (record.outcome == flows::Outcome::Failed) report.error = "the simulated task failed";
@@ -123,14 +141,39 @@ void SimLauncher::report(const RunId& run) {
     if (report_) report_(report);
 }
 
+void SimLauncher::flap(const RunId& run) {
+    const auto now = clock_.now();
+    answer(now + std::chrono::seconds(3), [this, run] { report(run, true); });
+    answer(now + std::chrono::seconds(9), [this, run] { report(run); });
+}
+
+/// What happens inside the backend, whoever listens.
+std::optional<Instant> SimLauncher::work_inside() {
+    while (!effects_.empty() && effects_.begin()->first <= clock_.peek()) {
+        auto effect = std::move(effects_.begin()->second);
+        effects_.erase(effects_.begin());
+        effect();
+    }
+    std::optional<Instant> next;
+    if (!effects_.empty()) next = effects_.begin()->first;
+    for (auto it = own_reports_.begin(); it != own_reports_.end();) {
+        auto& [run, at] = *it;
+        const bool taken = at <= clock_.peek() && on_own_report && on_own_report(run);
+        if (!taken && at <= clock_.peek()) at = clock_.peek() + std::chrono::seconds(2);
+        if (!taken && (!next || at < *next)) next = at;
+        it = taken ? own_reports_.erase(it) : std::next(it);
+    }
+    return next;
+}
+
 std::optional<Instant> SimLauncher::work() {
+    auto next = work_inside();
     while (!later_.empty() && later_.begin()->first <= clock_.peek()) {
         auto task = std::move(later_.begin()->second);
         later_.erase(later_.begin());
         task();
     }
-    std::optional<Instant> next;
-    if (!later_.empty()) next = later_.begin()->first;
+    if (!later_.empty() && (!next || later_.begin()->first < *next)) next = later_.begin()->first;
     std::vector<RunId> due;
     for (auto& [run, reported] : watched_) {
         const auto found = records_.find(run);
@@ -144,6 +187,7 @@ std::optional<Instant> SimLauncher::work() {
     for (const auto& run : due) {
         watched_[run] = !chance_.happens(faults_.repeat_report);
         report(run);
+        if (chance_.happens(faults_.flap)) flap(run);
         if (!watched_[run] && (!next || clock_.peek() < *next)) next = clock_.peek() + Duration(1'000'000);
     }
     return next;

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,11 @@ struct LauncherFaults {
     std::uint64_t unreachable = 0;   ///< a look is not answered
     std::uint64_t slow = 0;          ///< the reply takes up to 20 s
     std::uint64_t repeat_report = 0; ///< a report comes twice
+    // A backend like Kubeflow Pipelines: that it does not have a run proves nothing for three minutes.
+    bool remote = false;
+    std::uint64_t late_effect = 0; ///< the reply is lost, the run is created up to 170 s later
+    std::uint64_t postponed = 0;   ///< nothing leaves; asked again up to two minutes later
+    std::uint64_t flap = 0;        ///< what ended runs again for a moment
 };
 
 /// A backend outside of weir's process: it outlives every crash. What becomes of a run depends on its
@@ -38,7 +44,10 @@ class SimLauncher final : public flows::Launcher, public flows::RunWatcher {
     SimLauncher(SimClock& clock, std::uint64_t seed, LauncherFaults faults)
         : clock_(clock), chance_(seed), faults_(faults) {}
 
-    bool absence_is_final() const override { return true; }
+    bool absence_is_final() const override { return !faults_.remote; }
+    Duration absence_wait() const override {
+        return faults_.remote ? std::chrono::seconds(180) : Duration(0);
+    }
     void launch(flows::LaunchRequest request, std::function<void(flows::LaunchReply)> done) override;
     void look(RunId run, std::function<void(flows::LookReply)> done) override;
     void cancel(RunId run, std::string reason, std::function<void(Status)> done) override;
@@ -54,6 +63,9 @@ class SimLauncher final : public flows::Launcher, public flows::RunWatcher {
     void weir_died();
     /// Checked before a run is created: the ledger on disk must say `sent`.
     std::function<void(const flows::LaunchRequest&)> on_create;
+    /// The flow's own report of a run; true: taken for good. Otherwise it is sent again.
+    std::function<bool(const RunId&)> on_own_report;
+    void own_report_taken(const RunId& run) { own_reports_.erase(run); }
 
     [[nodiscard]] const std::map<RunId, Record>& records() const { return records_; }
     std::vector<std::string> faults_seen; ///< what must never happen and did
@@ -61,7 +73,9 @@ class SimLauncher final : public flows::Launcher, public flows::RunWatcher {
   private:
     void create(const flows::LaunchRequest& request);
     void answer(Instant at, std::function<void()> task) { later_.emplace(at, std::move(task)); }
-    void report(const RunId& run);
+    void report(const RunId& run, bool running = false);
+    void flap(const RunId& run);
+    std::optional<Instant> work_inside();
 
     SimClock& clock_;
     Chance chance_;
@@ -70,6 +84,10 @@ class SimLauncher final : public flows::Launcher, public flows::RunWatcher {
     std::map<RunId, bool> watched_; ///< value: its settlement was reported
     std::map<RunId, int> open_;     ///< requests to create that are not answered
     std::multimap<Instant, std::function<void()>> later_;
+    std::multimap<Instant, std::function<void()>>
+        effects_;                          ///< in the backend: weir's death does not end them
+    std::map<RunId, Instant> own_reports_; ///< to be sent, and when
+    std::set<RunId> lost_once_;
     std::function<void(flows::RunReport)> report_;
 };
 

@@ -28,6 +28,7 @@ Json flow_body(const flows::FlowVersion& flow) {
             {"flow", flow.flow},
             {"version", flow.version},
             {"backend", flow.backend},
+            {"settings", flow.settings_json},
             {"parameters", std::move(parameters)}};
 }
 
@@ -37,6 +38,7 @@ std::shared_ptr<const flows::FlowVersion> flow_from(const Json& body) {
     flow->flow = body.at("flow");
     flow->version = body.at("version");
     flow->backend = body.at("backend");
+    flow->settings_json = body.value("settings", "{}");
     for (const auto& p : body.at("parameters")) {
         flows::Parameter parameter;
         parameter.name = p.at("name");

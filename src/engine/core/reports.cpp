@@ -52,7 +52,8 @@ std::optional<Instant> Core::Step::awaits_report(const ledger::RunRow& run, cons
     if (!flow || !reports_itself(*flow) || stored(run).own) return std::nullopt;
     const auto& limits = core.config_.limits;
     const bool outputs = fact.outcome == flows::Outcome::Succeeded && outputs_wanted(run);
-    return input.time + (outputs ? limits.outputs_grace : limits.report_grace);
+    // While weir was down, no report could come in.
+    return std::max(input.time, fact.until) + (outputs ? limits.outputs_grace : limits.report_grace);
 }
 
 void Core::Step::end(ledger::RunRow& run, const RunFactInput& fact, Instant until) {

@@ -152,30 +152,40 @@ void Shell::replied(ledger::RunNo run, const flows::LaunchReply& reply) {
             return queue(ports_.clock.now(), std::move(input));
         }
         case flows::LaunchAnswer::Refused: return refuse_run(run, reply.reason);
-        case flows::LaunchAnswer::Postponed: {
-            postponed_.insert(run);
-            RunFactInput input;
-            input.kind = RunFactInput::Kind::Postponed;
-            input.run = run;
-            input.reason = reply.reason;
-            const auto now = ports_.clock.now();
-            input.until = std::max(reply.next, now + config_.retry_min);
-            return queue(now, std::move(input));
+        case flows::LaunchAnswer::Postponed: return postpone(run, reply.reason, reply.next);
+        case flows::LaunchAnswer::Late: {
+            const auto* row = core_->run(run);
+            // Nothing left. Where a look can say so too, it does; elsewhere it would take minutes.
+            if (row != nullptr && !ports_.backends.at(row->backend).launcher->absence_is_final())
+                return postpone(run, reply.reason, {});
+            return fact(run, RunFactInput::Kind::Lost, reply.reason);
         }
-        // Late: nothing left, but only a look may say so.
-        case flows::LaunchAnswer::Late:
         case flows::LaunchAnswer::Unknown: return fact(run, RunFactInput::Kind::Lost, reply.reason);
     }
+}
+
+/// The backend let nothing leave: it is asked again at `next`.
+void Shell::postpone(ledger::RunNo run, std::string reason, Instant next) {
+    postponed_.insert(run);
+    RunFactInput input;
+    input.kind = RunFactInput::Kind::Postponed;
+    input.run = run;
+    input.reason = std::move(reason);
+    if (const auto* row = core_->run(run); row != nullptr) input.attempt = std::max(row->attempt, 1);
+    const auto now = ports_.clock.now();
+    input.until = std::max(next, now + config_.retry_min);
+    queue(now, std::move(input));
 }
 
 void Shell::look(ledger::RunNo no) {
     const auto* run = core_->run(no);
     if (run == nullptr || run->state != ledger::RunState::Unknown) return;
     ++counters_.looks;
+    const auto asked = ports_.clock.now();
     ports_.backends.at(run->backend)
-        .launcher->look(run->id, [this, alive = alive_, no](const flows::LookReply& reply) {
-            ports_.post([this, alive, no, reply] {
-                if (*alive) looked(no, reply);
+        .launcher->look(run->id, [this, alive = alive_, no, asked](const flows::LookReply& reply) {
+            ports_.post([this, alive, no, asked, reply] {
+                if (*alive) looked(no, reply, asked);
             });
         });
 }
@@ -192,7 +202,7 @@ bool same_json(const std::string& a, const std::string& b) {
 
 } // namespace
 
-void Shell::looked(ledger::RunNo no, const flows::LookReply& reply) {
+void Shell::looked(ledger::RunNo no, const flows::LookReply& reply, Instant asked) {
     const auto* run = core_->run(no);
     if (run == nullptr || run->state != ledger::RunState::Unknown) return;
     switch (reply.answer) {
@@ -203,24 +213,26 @@ void Shell::looked(ledger::RunNo no, const flows::LookReply& reply) {
             if (ours) return fact(no, RunFactInput::Kind::Accepted, "found");
             return refuse_run(no, "conflict: the backend has a run of this id that is not ours");
         }
-        case flows::LookAnswer::Absent: return absent(no, *run);
+        case flows::LookAnswer::Absent: return absent(no, *run, asked);
         case flows::LookAnswer::Unreachable: return later(config_.retry_min * 10, [this, no] { look(no); });
     }
 }
 
-/// A look found nothing (design, section 4, Launching: what a 404 means).
-void Shell::absent(ledger::RunNo no, const ledger::RunRow& run) {
+/// A look found nothing (design, section 4, Launching: what a 404 means). It tells of the instant at which it
+/// was asked: its answer may have been long on its way.
+void Shell::absent(ledger::RunNo no, const ledger::RunRow& run, Instant asked) {
     const auto& launcher = *ports_.backends.at(run.backend).launcher;
     const auto now = ports_.clock.now();
     auto& fresh = fresh_[no];
     // What an earlier process sent, it sent before this one began.
     const auto last_sent = fresh.unsent ? opened_ + config_.launch_timeout : run.sent_deadline;
     const bool final = launcher.absence_is_final();
-    if (!final && now < last_sent + launcher.absence_wait())
-        return later(config_.retry_min * 10, [this, no] { look(no); });
+    if (!final && asked < last_sent + launcher.absence_wait())
+        return later(std::min(config_.retry_min * (10 << std::min(fresh.looks++, 7)), config_.retry_max),
+                     [this, no] { look(no); });
     if (!final && !fresh.unsent && run.sends >= 2) {
         if (now < run.sent_deadline + config_.never_seen_after)
-            return later(config_.retry_max, [this, no] { look(no); });
+            return later(config_.retry_max * 6, [this, no] { look(no); });
         RunFactInput input;
         input.kind = RunFactInput::Kind::Settled;
         input.run = no;
@@ -238,7 +250,7 @@ void Shell::absent(ledger::RunNo no, const ledger::RunRow& run) {
     input.unsent = fresh.unsent;
     input.reason =
         fresh.unsent || final ? "never started" : "not seen for as long as it takes: sent once more";
-    fresh = {now, true, false};
+    fresh = {now, true, false, 0};
     queue(now, std::move(input));
 }
 
@@ -269,6 +281,7 @@ void Shell::report(flows::RunReport report) {
     auto time = report.settled ? report.finished_at : report.started_at;
     if (time == Instant{}) time = ports_.clock.now();
     auto input = fact_of(report);
+    input.until = ports_.clock.now();
     input.run = run->no;
     queue(time, std::move(input));
 }
@@ -292,6 +305,7 @@ void Shell::report_unknown(flows::RunReport report) {
         const bool settled = report.settled;
         auto input = fact_of(report);
         input.kind = RunFactInput::Kind::Seen;
+        input.until = ports_.clock.now();
         input.run_id = report.run.to_string();
         input.seen = std::move(seen);
         input.settled = settled;
@@ -301,6 +315,7 @@ void Shell::report_unknown(flows::RunReport report) {
     const bool failed = row->outcome == flows::Outcome::Failed || row->outcome == flows::Outcome::Cancelled;
     if (report.attempt > row->attempt && failed) {
         auto input = fact_of(report);
+        input.until = ports_.clock.now();
         input.run = row->no;
         input.reopened = std::make_shared<const ledger::RunRow>(*row);
         return queue(time, std::move(input));

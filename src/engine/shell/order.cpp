@@ -269,7 +269,7 @@ void Shell::step(Input input, Done done) {
     const auto outgoing_before = batch_.outgoing.size();
     auto result = core_->step(std::move(input), next_seq_, context, batch_);
     for (auto i = runs_before; i < batch_.runs.size(); ++i)
-        fresh_.emplace(batch_.runs[i].no, Fresh{ports_.clock.now(), false, false});
+        fresh_.emplace(batch_.runs[i].no, Fresh{ports_.clock.now(), false, false, 0});
     number_outgoing(outgoing_before);
     if (result.recorded) {
         ++next_seq_.value;

@@ -219,8 +219,9 @@ class Shell {
     void retry(const Act& act, const ledger::RunRow& run);
     void look(ledger::RunNo run);
     void replied(ledger::RunNo run, const flows::LaunchReply& reply);
-    void looked(ledger::RunNo run, const flows::LookReply& reply);
-    void absent(ledger::RunNo no, const ledger::RunRow& run);
+    void looked(ledger::RunNo run, const flows::LookReply& reply, Instant asked);
+    void postpone(ledger::RunNo run, std::string reason, Instant next);
+    void absent(ledger::RunNo no, const ledger::RunRow& run, Instant asked);
     void report_unknown(flows::RunReport report);
     [[nodiscard]] bool made_already(const RunFactInput& fact) const;
     static bool dated_by_backend(const RunFactInput& fact);
@@ -269,6 +270,7 @@ class Shell {
         Instant at;          ///< when it was decided or looked for, by wall clock
         bool looked = false; ///< looks found nothing, for as long as that takes
         bool unsent = false; ///< made `sent` here, and looked for first: nothing has left
+        int looks = 0;       ///< in vain, so far
     };
     std::map<ledger::RunNo, Fresh> fresh_;
     std::set<ledger::RunNo> postponed_;            ///< their backend asked for patience: nothing has left

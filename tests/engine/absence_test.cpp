@@ -1,0 +1,131 @@
+// Launching where absence proves nothing (design, section 4, Launching).
+
+#include "patient_rig.hpp"
+
+using namespace weir;
+using namespace weir::engine;
+using namespace weir::engine::test;
+using flows::LaunchAnswer;
+using ledger::RunState;
+
+TEST_CASE("a lost request is sent once more, when it cannot appear any more, and then only looked for") {
+    PatientRig rig;
+    rig.apply({});
+    rig.launcher.reply = {LaunchAnswer::Unknown, "the connection was closed", {}, {}};
+    rig.launcher.has_after_launch = false;
+    const auto run = rig.run();
+    REQUIRE(rig.launcher.launched.size() == 1);
+    CHECK(rig.row(run).state == RunState::Unknown);
+    // Deadline 60 s and absence 180 s behind it.
+    rig.pass(239s);
+    CHECK(rig.launcher.launched.size() == 1);
+    CHECK(rig.launcher.looks > 5);
+    rig.pass(15s);
+    REQUIRE(rig.launcher.launched.size() == 2);
+    CHECK(rig.launcher.launched[1].run == run);
+    CHECK(rig.row(run).sends == 2);
+    CHECK(rig.why(run).find("2 times") != std::string::npos);
+    SECTION("it is found after all") {
+        rig.launcher.has[run] = rig.launcher.launched[1];
+        rig.pass(15s);
+        CHECK(rig.row(run).state == RunState::Accepted);
+        CHECK(rig.why(run).find("sent once more") != std::string::npos);
+    }
+    SECTION("found with numbers written otherwise, it is ours all the same") {
+        rig.launcher.has[run] = rig.launcher.launched[1];
+        rig.launcher.arguments_as_found = "{\"x\": 1.0}";
+        rig.pass(15s);
+        CHECK(rig.row(run).state == RunState::Accepted);
+    }
+    SECTION("with other arguments it is somebody else's") {
+        rig.launcher.has[run] = rig.launcher.launched[1];
+        rig.launcher.arguments_as_found = "{\"x\": 2}";
+        rig.pass(15s);
+        CHECK(rig.row(run).outcome == flows::Outcome::Refused);
+        CHECK(rig.row(run).reason.find("conflict") != std::string::npos);
+    }
+    SECTION("never seen, it is given up after a day") {
+        rig.pass(23h);
+        CHECK(rig.row(run).state == RunState::Unknown);
+        rig.pass(2h);
+        CHECK(rig.launcher.launched.size() == 2);
+        CHECK(rig.row(run).outcome == flows::Outcome::Lost);
+        CHECK(rig.row(run).reason.find("never seen") != std::string::npos);
+    }
+}
+
+TEST_CASE("what was sent when weir died is sent again only when it cannot appear any more") {
+    PatientRig rig;
+    rig.apply({});
+    rig.launcher.reply.answer = LaunchAnswer::Unknown;
+    rig.launcher.has_after_launch = false;
+    const auto run = rig.run();
+    rig.start();
+    rig.launcher.reply.answer = LaunchAnswer::Accepted;
+    rig.pass(230s);
+    CHECK(rig.launcher.launched.size() == 1);
+    rig.pass(30s);
+    CHECK(rig.launcher.launched.size() == 2);
+    CHECK(rig.row(run).state == RunState::Accepted);
+    CHECK(rig.row(run).backend_version == "pipe/v1");
+}
+
+TEST_CASE("a postponed launch holds no place, says why, and is asked again at its time") {
+    PatientRig rig;
+    rig.apply({});
+    rig.launcher.reply = {
+        LaunchAnswer::Postponed, "the server is in maintenance", rig.clock.now() + 100s, {}};
+    rig.launcher.has_after_launch = false;
+    const auto run = rig.run();
+    CHECK(rig.row(run).state == RunState::Ready);
+    CHECK(rig.row(run).hold == "postponed");
+    CHECK(rig.row(run).sends == 0);
+    CHECK(rig.why(run).find("in maintenance") != std::string::npos);
+    rig.pass(99s);
+    CHECK(rig.launcher.launched.size() == 1);
+    SECTION("an hour of it, then it is launched: once, and never looked for") {
+        for (int i = 0; i < 36; ++i) {
+            rig.launcher.reply.next = rig.clock.now() + 100s;
+            rig.pass(100s);
+        }
+        CHECK(rig.launcher.launched.size() >= 36);
+        CHECK(rig.launcher.looks == 0);
+        rig.launcher.reply = {LaunchAnswer::Accepted, {}, {}, {}};
+        rig.launcher.has_after_launch = true;
+        rig.pass(110s);
+        CHECK(rig.row(run).state == RunState::Accepted);
+        CHECK(rig.row(run).sends == 1);
+        CHECK(rig.launcher.has.size() == 1);
+    }
+    SECTION("weir starts anew meanwhile: it waits on, and looks first") {
+        rig.start();
+        CHECK(rig.row(run).hold == "postponed");
+        rig.launcher.reply = {LaunchAnswer::Accepted, {}, {}, {}};
+        rig.pass(60s);
+        CHECK(rig.launcher.launched.size() == 1);
+        CHECK(rig.launcher.looks > 0);
+        // An earlier process may have sent it until it ended.
+        rig.pass(200s);
+        CHECK(rig.launcher.launched.size() == 2);
+        CHECK(rig.row(run).state == RunState::Accepted);
+        CHECK(rig.row(run).sends == 1);
+    }
+    SECTION("cancelled meanwhile, it never leaves") {
+        rig.submit(CancelInput{rig.row(run).no, "ada", "not needed"});
+        rig.pass(200s);
+        CHECK(rig.launcher.launched.size() == 1);
+        CHECK(rig.row(run).outcome == flows::Outcome::Cancelled);
+    }
+}
+
+TEST_CASE("late is postponed where a look would take minutes") {
+    PatientRig rig;
+    rig.apply({});
+    rig.launcher.reply = {LaunchAnswer::Late, "the deadline had passed", {}, {}};
+    const auto run = rig.run();
+    CHECK(rig.row(run).hold == "postponed");
+    rig.launcher.reply.answer = LaunchAnswer::Accepted;
+    rig.pass(2s);
+    CHECK(rig.row(run).state == RunState::Accepted);
+    CHECK(rig.launcher.looks == 0);
+}
