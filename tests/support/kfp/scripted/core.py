@@ -38,7 +38,7 @@ class Core:
         return found or experiments.insert(self, DEFAULT_EXPERIMENT, DEFAULT_DESCRIPTION, "")
 
     def service_account(self):
-        return "default-editor" if self.identities.multi_user else "pipeline-runner"
+        return "pipeline-runner"
 
     def versions_of(self, pipeline_id):
         return [row for row in self.db.versions.values() if row.pipeline_id == pipeline_id]
