@@ -127,8 +127,10 @@ def advance(core, workflow, phase, finished=None, nodes=None):
 
 
 def send(core, workflow, step=None):
-    """The report of the Workflow as it stands. ApiError as the entry answers it."""
+    """The report of the Workflow as it stands, without the mark of a persisted end: with it the server would remove the
+    Workflow. ApiError as the entry answers it."""
     manifest = workflow.manifest()
+    manifest["metadata"]["labels"].pop(cluster.FINAL_LABEL, None)
     for name in (step or {}).get("without", []):
         manifest["status"].pop(name, None)
     reports.apply(core, manifest)

@@ -138,6 +138,9 @@ class Options:
         self.value, self.key = value, key
 
 
+LONGEST_FULL_PAGE = 100  # with tasks
+
+
 def page_size(text):
     if text is None:
         return DEFAULT_PAGE

@@ -201,11 +201,12 @@ def allow(core, request, row, verb):
 
 
 async def show_list(core, request):
+    full = full_view(core, request)
     with within("Failed to list runs"):
         wanted = listing.options(listing.RUNS, request.query)
+        wanted.size = min(wanted.size, listing.LONGEST_FULL_PAGE) if full else wanted.size
         rows = visible(core, request, wanted)
         found, total, token = listing.page(listing.RUNS, wanted, rows, core.db)
-    full = full_view(core, request)
     return present.without_zeros(
         {"runs": [present.run(row, full) for row in found], "total_size": total, "next_page_token": token}
     )
