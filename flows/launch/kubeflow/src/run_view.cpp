@@ -86,15 +86,21 @@ void read_full(Element run, RunView& view) {
     view.full = tasks.has_value() || member(run, "task_count").has_value();
     if (!tasks) return;
     view.tasks.clear();
+    std::vector<ArtifactRecord> of_root;
     for (const Element task : *tasks) {
         const bool root = text_of(task, "type") == "ROOT";
         const auto outputs = member(task, "outputs");
         if (!root) view.tasks.push_back(read_task(task, "name", "create_time"));
         if (!outputs) continue;
         if (root) view.outputs_json = read_outputs(*outputs);
-        // The root's artifacts are those of its tasks under another name: the tasks' own names say more.
-        if (!root) read_artifacts(*outputs, view.tasks.back().name, view.artifacts);
+        read_artifacts(*outputs, root ? std::string() : view.tasks.back().name,
+                       root ? of_root : view.artifacts);
     }
+    // The pipeline's own artifacts are those of its tasks again, whose names say more.
+    for (ArtifactRecord& record : of_root)
+        if (std::none_of(view.artifacts.begin(), view.artifacts.end(),
+                         [&](const ArtifactRecord& known) { return known.uri == record.uri; }))
+            view.artifacts.push_back(std::move(record));
 }
 
 Result<RunView> view_of(Element run) {
