@@ -65,7 +65,7 @@ adapters='-Dnats=enabled -Dkafka=enabled'
 if [ "$minimal" = yes ]; then
     build=build-minimal
     : "${suites:=unit}"
-    options='-Dbuildtype=debug -Doptimization=1 -Dnats=disabled -Dkafka=disabled -Dpostgres=disabled'
+    options='-Dbuildtype=debug -Doptimization=1 -Dnats=disabled -Dkafka=disabled -Dkubeflow=disabled -Dpostgres=disabled'
 elif [ "$sanitize" = yes ]; then
     build=build-sanitize
     : "${suites:=unit contract sim}"

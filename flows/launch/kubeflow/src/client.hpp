@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <weir/base/clock.hpp>
+#include <weir/base/sync.hpp>
+#include <weir/flows/kubeflow/kubeflow_backend.hpp>
+
+#include "answers.hpp"
+#include "credentials.hpp"
+#include "gate.hpp"
+#include "http.hpp"
+#include "timers.hpp"
+
+namespace weir::flows::kubeflow {
+
+struct Call {
+    std::string what; ///< for reasons: "CreateRun"
+    std::string method = "GET";
+    std::string path; ///< with the query; after the base path
+    std::string body;
+    std::string user;
+    Duration timeout{0}; ///< 0: TimeoutOptions::request
+    enum class Use : std::uint8_t {
+        Launch, ///< held to in_flight and requests_per_second
+        Watch,  ///< paced by the watcher
+        Probe,  ///< passes an open circuit
+    } use = Use::Launch;
+    bool once = false;
+    std::function<bool()> before_sending;
+};
+
+/// Requests to one server: who we are, how many at a time, whether at all, what came back.
+/// Thread: the backend's. Callbacks never come from inside call().
+class Client {
+  public:
+    Client(const Clock& clock, const KubeflowOptions& options, Http& http, Timers& timers,
+           Sync<KubeflowStatus>& status);
+
+    void call(Call call, std::function<void(Answer)> done);
+    [[nodiscard]] bool lets_pass() const { return breaker_.lets_pass(); }
+    /// How long until the server is asked again, if it is left alone.
+    [[nodiscard]] Duration left_alone_for() const;
+    [[nodiscard]] Backoff& backoff() { return backoff_; }
+    /// Asks healthz: who the server is.
+    void greet();
+
+  private:
+    struct Job;
+    using JobPtr = std::shared_ptr<Job>;
+    void admit();
+    void send(const JobPtr& job);
+    void answered(const JobPtr& job, HttpReply reply);
+    void finish(const JobPtr& job, Answer answer);
+    void record(const Answer& answer);
+    void count(const Call& call);
+    void open_circuit();
+
+    const Clock& clock_;
+    const KubeflowOptions& options_;
+    Http& http_;
+    Timers& timers_;
+    Sync<KubeflowStatus>& status_;
+    Credentials credentials_;
+    Breaker breaker_;
+    Backoff backoff_;
+    Pace pace_;
+    std::string base_;
+    std::deque<JobPtr> queue_;
+    std::size_t in_flight_ = 0;
+    bool admit_set_ = false;
+};
+
+} // namespace weir::flows::kubeflow
