@@ -42,6 +42,16 @@ class FakeEngine final : public engine::Engine {
         WEIR_TRY(note("run " + team + "/" + flow + " " + arguments_json, actor));
         return run;
     }
+    Result<RunId> start_run(const engine::StartRun& start, const engine::Actor& actor) override {
+        WEIR_TRY(
+            note("start " + start.flow->team + "/" + start.flow->flow + " " + start.arguments_json, actor));
+        return start.id;
+    }
+    Result<bool> report_run(const engine::RunSaid& report_said, const engine::Actor& actor) override {
+        said.push_back(report_said);
+        WEIR_TRY(note("report " + report_said.run.to_string(), actor));
+        return report_is_news;
+    }
     Status cancel_run(const RunId& id, const engine::Actor& actor) override {
         return note("cancel " + id.to_string(), actor);
     }
@@ -70,6 +80,8 @@ class FakeEngine final : public engine::Engine {
     std::vector<std::string> request_ids;
     std::vector<engine::ApplyRequest> applied;
     std::vector<events::Event> published;
+    std::vector<engine::RunSaid> said;
+    bool report_is_news = true;
     std::optional<Error> failure;
     engine::ApplyReport report;
     RunId run;

@@ -16,6 +16,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr std::size_t report_bytes_max = 1024 * 1024; // of the route
+
 /// "/v1/triggers/ads/retrain" from "ads/retrain"; a name alone is in the team `default`.
 std::string trigger_path(const std::string& target) {
     const auto slash = target.find('/');
@@ -112,6 +114,50 @@ Result<int> show_dead_letter(const Environment& environment, const ShowOptions& 
     WEIR_ASSIGN(client, Client::open(environment));
     WEIR_ASSIGN(reply, client->get("/v1/dead-letters/" + percent_encode(options.target)));
     print(reply.body);
+    return exit_done;
+}
+
+Result<int> report(const Environment& environment, const ReportOptions& options) {
+    std::string body = "{";
+    const auto add = [&](std::string_view name, const std::string& value) {
+        body += (body.size() > 1 ? "," : "") + json_string(name) + ":" + value;
+    };
+    if (options.attempt > 0) add("attempt", std::to_string(options.attempt));
+    if (!options.outcome.empty()) add("outcome", json_string(options.outcome));
+    if (!options.error.empty()) {
+        if (!valid_utf8(options.error)) return invalid("--error is not UTF-8");
+        add("error", json_string(options.error));
+    }
+    if (!options.outputs.empty()) {
+        auto outputs = options.outputs;
+        if (outputs.starts_with('@')) {
+            WEIR_ASSIGN(text, read_file(outputs.substr(1), report_bytes_max));
+            outputs = std::move(text);
+        }
+        if (const auto valid = validate_json(outputs); !valid.ok()) return valid.error().in("--outputs");
+        if (outputs[outputs.find_first_not_of(" \t\r\n")] != '{')
+            return invalid("--outputs: expected a JSON object, {\"name\": value}");
+        add("outputs", outputs);
+    }
+    std::string artifacts;
+    for (const auto& pair : options.artifacts) {
+        if (!valid_utf8(pair)) return invalid("the artifact " + printable(pair, 60) + " is not UTF-8");
+        const auto equals = pair.find('=');
+        artifacts +=
+            (artifacts.empty() ? "" : ",") + (R"({"name":)" + json_string(pair.substr(0, equals)) +
+                                              R"(,"uri":)" + json_string(pair.substr(equals + 1)) + "}");
+    }
+    if (!artifacts.empty()) add("artifacts", "[" + artifacts + "]");
+    WEIR_ASSIGN(client, Client::open(environment));
+    WEIR_ASSIGN(reply, client->post("/v1/runs/" + percent_encode(options.run) + "/report", body + "}"));
+    if (options.json) {
+        print(reply.body);
+        return exit_done;
+    }
+    WEIR_ASSIGN(answer, read_object(reply.body));
+    const auto recorded = answer.find("recorded");
+    const bool known = recorded != answer.end() && recorded->is_boolean() && !recorded->get<bool>();
+    print("run " + printable(options.run) + (known ? ": this was known already" : ": recorded") + "\n");
     return exit_done;
 }
 

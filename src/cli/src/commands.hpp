@@ -50,6 +50,17 @@ struct RunOptions {
 };
 Result<int> run_flow(const Environment& environment, const RunOptions& options);
 
+struct ReportOptions {
+    std::string run;
+    std::string outcome;                ///< empty: not said
+    std::string outputs;                ///< a JSON object; with `@` in front a file's name
+    std::vector<std::string> artifacts; ///< name=uri
+    std::string error;
+    int attempt = 0; ///< 0: the newest
+    bool json = false;
+};
+Result<int> report(const Environment& environment, const ReportOptions& options);
+
 struct ApplyOptions {
     std::vector<std::string> paths;
     std::vector<std::string> flow_paths; ///< check --flows: flows that are there already

@@ -238,6 +238,8 @@ void Parser::add_runs() {
     json(made, options->json);
     client(made, options, run_flow);
 
+    add_report();
+
     auto log_options = std::make_shared<LogsOptions>();
     auto* log = command("logs", "what the tasks of a run wrote",
                         "  weir logs 0190b3a2-...\n  weir logs 0190b3a2-... train --follow");
@@ -245,6 +247,38 @@ void Parser::add_runs() {
     log->add_option("TASK", log_options->task, "only this task");
     log->add_flag("-f,--follow", log_options->follow, "go on until the run has ended");
     client(log, log_options, logs);
+}
+
+void Parser::add_report() {
+    auto options = std::make_shared<ReportOptions>();
+    auto* made = command("report", "say of a run how it ended and what it made, as its flow would",
+                         "  weir report 0190b3a2-... --outcome succeeded --outputs '{\"rows\": 10}'\n"
+                         "  weir report 0190b3a2-... --artifact model=s3://models/7 --attempt 2\n"
+                         "  weir report 0190b3a2-... --outcome failed --error 'out of memory'");
+    made->add_option("RUN", options->run, "a run's id; weir need not know it yet")->required();
+    made->add_option("--outcome", options->outcome, "succeeded or failed")
+        ->check(CLI::IsMember({"succeeded", "failed"}));
+    made->add_option("--outputs", options->outputs, "a JSON object, or @FILE");
+    made->add_option("--artifact", options->artifacts, "NAME=URI; may be given several times")
+        ->allow_extra_args(false)
+        ->check([](const std::string& text) {
+            const auto equals = text.find('=');
+            return equals == std::string::npos || equals == 0 || equals + 1 == text.size()
+                       ? "expected NAME=URI, not " + printable(text, 60)
+                       : std::string();
+        });
+    made->add_option("--attempt", options->attempt, "which one; the newest if not given")
+        ->check(CLI::Range(1, 1'000'000));
+    made->add_option("--error", options->error, "why it failed; with --outcome failed");
+    json(made, options->json);
+    server(made);
+    made->callback([this, options] {
+        if (options->outcome.empty() && options->outputs.empty() && options->artifacts.empty())
+            throw CLI::RequiredError("--outcome, --outputs or --artifact");
+        if (!options->error.empty() && options->outcome != "failed")
+            throw CLI::ValidationError("--error", "goes with --outcome failed");
+        out_.client = [options](Environment& environment) { return report(environment, *options); };
+    });
 }
 
 void Parser::add_streams() {

@@ -92,6 +92,7 @@ class Parser {
     void add_explain();
     void add_triggers();
     void add_runs();
+    void add_report();
     void add_streams();
     void add_offline();
     void add_unbuilt();

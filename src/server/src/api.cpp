@@ -65,7 +65,7 @@ Response no_such_path(const Target& target) {
 
 /// A JSON body must say that it is one: a page's form cannot, so it gets nowhere even without Origin.
 std::optional<Response> check_media_type(const Request& request, BodyKind kind) {
-    if ((kind != BodyKind::Command && kind != BodyKind::Apply) || request.body.empty()) return std::nullopt;
+    if (kind == BodyKind::None || kind == BodyKind::Event || request.body.empty()) return std::nullopt;
     const auto* type = request.header("Content-Type");
     const std::string_view given = type == nullptr ? std::string_view() : std::string_view(*type);
     if (events::media_type_of(given) == "application/json") return std::nullopt;
@@ -98,6 +98,7 @@ std::size_t Api::Impl::body_bytes_max(const Request& request, BodyKind kind) con
         case BodyKind::None: return 0;
         case BodyKind::Command: return config.command_bytes_max;
         case BodyKind::Apply: return config.batch_bytes_max;
+        case BodyKind::Report: return config.report_bytes_max;
         case BodyKind::Event: break;
     }
     const auto* type = request.header("Content-Type");

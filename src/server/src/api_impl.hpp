@@ -38,6 +38,7 @@ enum class BodyKind : std::uint8_t {
     Command, ///< a JSON object, or nothing
     Event,   ///< CloudEvents
     Apply,   ///< a JSON object with files
+    Report,  ///< a JSON object: what a run says of itself
 };
 
 struct Route {
@@ -73,6 +74,8 @@ struct Api::Impl {
     Result<Response> retry_run(const Call& call);
     Result<Response> list_tasks(const Call& call);
     Result<Response> show_log(const Call& call);
+    // answer_reports.cpp
+    Result<Response> report_run(const Call& call);
     // answer_triggers.cpp
     Result<Response> list_triggers(const Call& call);
     Result<Response> show_trigger(const Call& call);

@@ -59,6 +59,13 @@ Result<bool> Body::boolean(std::string_view name) const {
     return node->bool_value;
 }
 
+Result<std::optional<std::int64_t>> Body::whole(std::string_view name) const {
+    const auto* node = root_.find(name);
+    if (node == nullptr || node->kind == Node::Kind::Null) return std::optional<std::int64_t>();
+    if (node->kind != Node::Kind::Int) return wrong_type(name, *node, "a whole number");
+    return std::optional(node->int_value);
+}
+
 Result<const Node*> Body::object(std::string_view name) const {
     const auto* node = root_.find(name);
     if (node == nullptr || node->kind == Node::Kind::Null) return static_cast<const Node*>(nullptr);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +25,8 @@ class Body {
     /// Members; each is an error if it has another type. A text that is absent is empty, a bool is false.
     [[nodiscard]] Result<std::string> text(std::string_view name) const;
     [[nodiscard]] Result<bool> boolean(std::string_view name) const;
+    /// Nothing if absent.
+    [[nodiscard]] Result<std::optional<std::int64_t>> whole(std::string_view name) const;
     /// nullptr if absent.
     [[nodiscard]] Result<const Node*> object(std::string_view name) const;
     [[nodiscard]] Result<const Node*> list(std::string_view name) const;

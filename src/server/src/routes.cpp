@@ -22,6 +22,7 @@ std::span<const Route> routes() {
         {"GET", "/v1/runs/{}", Role::Read, "", none, &Impl::show_run},
         {"GET", "/v1/runs/{}/tasks", Role::Read, "", none, &Impl::list_tasks},
         {"GET", "/v1/runs/{}/logs", Role::Read, "task bytes", none, &Impl::show_log},
+        {"POST", "/v1/runs/{}/report", Role::Publish, "", BodyKind::Report, &Impl::report_run},
         {"POST", "/v1/runs/{}:cancel", Role::Operate, "", command, &Impl::cancel_run},
         {"POST", "/v1/runs/{}:retry", Role::Operate, "", command, &Impl::retry_run},
 

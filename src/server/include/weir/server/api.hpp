@@ -26,6 +26,7 @@ struct ApiConfig {
     std::size_t event_bytes_max = 1024 * 1024;           ///< one event
     std::size_t batch_bytes_max = 8 * 1024 * 1024;       ///< a batch of events, an apply request
     std::size_t command_bytes_max = 1024 * 1024 + 65536; ///< run, pause, resume, cancel, retry
+    std::size_t report_bytes_max = 1024 * 1024;          ///< what a run says of itself
     std::size_t batch_events_max = 10'000;
     std::size_t target_bytes_max = 8 * 1024;
     std::size_t log_bytes_max = 4 * 1024 * 1024; ///< of a task's log, from its end
