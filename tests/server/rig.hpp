@@ -42,6 +42,10 @@ class FakeEngine final : public engine::Engine {
         WEIR_TRY(note("run " + team + "/" + flow + " " + arguments_json, actor));
         return run;
     }
+    Result<RunId> start_run(const engine::StartRun& start, const engine::Actor& actor) override {
+        WEIR_TRY(note("start " + start.flow->team + "/" + start.flow->flow + " " + start.arguments_json, actor));
+        return start.id;
+    }
     Status cancel_run(const RunId& id, const engine::Actor& actor) override {
         return note("cancel " + id.to_string(), actor);
     }

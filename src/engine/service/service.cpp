@@ -118,6 +118,11 @@ Result<RunId> EngineService::run_flow(const std::string& team, const std::string
     return *outcome->run;
 }
 
+Result<RunId> EngineService::start_run(const StartRun& run, const Actor& actor) {
+    (void)run, (void)actor;
+    return unsupported("runs of a flow version that is not the registered one are not built yet");
+}
+
 Status EngineService::cancel_run(const RunId& run, const Actor& actor) {
     auto outcome = carry([this, run, actor](const Shell::Done& done) {
         const auto* row = ports_.shell.core().run(run);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -52,6 +53,14 @@ struct ApplyChange {
 struct ApplyReport {
     std::vector<ApplyChange> changes;
     std::vector<std::string> problems; ///< "file:line:column: ..."; not empty: nothing was changed
+};
+
+/// A run of exactly this version of a flow, which need not be the registered one.
+struct StartRun {
+    RunId id;
+    std::shared_ptr<const flows::FlowVersion> flow;
+    std::string arguments_json;
+    std::string description;
 };
 
 /// One part of /readyz.
@@ -112,6 +121,9 @@ class Engine {
     virtual Result<RunId> run_flow(const std::string& team, const std::string& flow,
                                    const std::string& arguments_json, const std::string& request_id,
                                    const Actor& actor) = 0;
+    /// Records and launches a run of a flow version under an id of the caller's. `conflict`: there is a run of
+    /// that id.
+    virtual Result<RunId> start_run(const StartRun& run, const Actor& actor) = 0;
     virtual Status cancel_run(const RunId& run, const Actor& actor) = 0;
     /// Opens a new attempt of a failed run: finished tasks are kept.
     virtual Status retry_run(const RunId& run, const Actor& actor) = 0;

@@ -40,6 +40,7 @@ class EngineService final : public Engine {
     Result<RunId> run_flow(const std::string& team, const std::string& flow,
                            const std::string& arguments_json, const std::string& request_id,
                            const Actor& actor) override;
+    Result<RunId> start_run(const StartRun& run, const Actor& actor) override;
     Status cancel_run(const RunId& run, const Actor& actor) override;
     Status retry_run(const RunId& run, const Actor& actor) override;
     Status publish(std::span<const events::Event> events) override;
