@@ -24,6 +24,11 @@ std::string write_settings(const FlowSettings& settings) {
     if (settings.outcome == Outcome::Failed) out["outcome"] = "failed";
     if (settings.outputs_json != defaults.outputs_json)
         out["outputs"] = nlohmann::ordered_json::parse(settings.outputs_json);
+    if (settings.reports) out["reports"] = true;
+    if (!settings.pipeline.empty()) out["pipeline"] = settings.pipeline;
+    if (!settings.version.empty()) out["version"] = settings.version;
+    if (!settings.experiment.empty()) out["experiment"] = settings.experiment;
+    if (!settings.display_name.empty()) out["display_name"] = settings.display_name;
     return out.dump();
 }
 
@@ -52,6 +57,11 @@ Result<FlowSettings> read_settings(std::string_view settings_json) {
         settings.settle_after = duration("settle_after");
         if (in.value("outcome", "succeeded") == "failed") settings.outcome = Outcome::Failed;
         if (in.contains("outputs")) settings.outputs_json = in["outputs"].dump();
+        settings.reports = in.value("reports", false);
+        settings.pipeline = in.value("pipeline", "");
+        settings.version = in.value("version", "");
+        settings.experiment = in.value("experiment", "");
+        settings.display_name = in.value("display_name", "");
         return settings;
     } catch (const std::exception& error) {
         return corrupt(std::string("a flow's settings cannot be read: ") + error.what());

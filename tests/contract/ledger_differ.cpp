@@ -157,6 +157,10 @@ std::string differ(const RunRow& a, const RunRow& b) {
         .field("started_at", a.started_at, b.started_at)
         .field("finished_at", a.finished_at, b.finished_at)
         .field("cancel_requested", a.cancel_requested, b.cancel_requested)
+        .field("origin", a.origin, b.origin)
+        .field("sends", a.sends, b.sends)
+        .field("backend_version", a.backend_version, b.backend_version)
+        .field("report_json", a.report_json, b.report_json)
         .field("changed", a.changed, b.changed)
         .text();
 }

@@ -122,6 +122,10 @@ RunRow run(std::int64_t no, std::int64_t decision, std::int64_t n) {
     row.started_at = at(n + 1);
     row.finished_at = at(n + 2);
     row.cancel_requested = at(n + 3);
+    row.origin = "manual";
+    row.sends = 1;
+    row.backend_version = "pipeline/1";
+    row.report_json = "{}";
     row.changed = row.created_seq;
     return row;
 }
@@ -143,6 +147,9 @@ RunUpdateRow update(std::int64_t no, std::int64_t n, RunState state) {
     row.started_at = at(n + 11);
     row.finished_at = at(n + 12);
     row.cancel_requested = at(n + 13);
+    row.sends = 2;
+    row.backend_version = text("pipeline/", n);
+    row.report_json = "{\"n\":" + std::to_string(n) + "}";
     return row;
 }
 
@@ -161,6 +168,9 @@ RunRow updated(RunRow row, const RunUpdateRow& update) {
     row.started_at = update.started_at;
     row.finished_at = update.finished_at;
     row.cancel_requested = update.cancel_requested;
+    row.sends = update.sends;
+    row.backend_version = update.backend_version;
+    row.report_json = update.report_json;
     return row;
 }
 

@@ -46,6 +46,10 @@ class FakeEngine final : public engine::Engine {
         WEIR_TRY(note("start " + start.flow->team + "/" + start.flow->flow + " " + start.arguments_json, actor));
         return start.id;
     }
+    Result<bool> report_run(const engine::RunSaid& said, const engine::Actor& actor) override {
+        WEIR_TRY(note("report " + said.run.to_string() + " " + said.outputs_json, actor));
+        return true;
+    }
     Status cancel_run(const RunId& id, const engine::Actor& actor) override {
         return note("cancel " + id.to_string(), actor);
     }

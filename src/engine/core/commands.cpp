@@ -75,6 +75,7 @@ void Core::Step::run_flow(const RunFlowInput& command) {
     run.depth = 1;
     run.arguments_json = std::move(arguments).value();
     run.principal = command.principal;
+    run.origin = "manual";
     run.created = input.time;
     run.created_seq = seq;
     batch.decisions.push_back(std::move(decision));

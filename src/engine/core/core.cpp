@@ -38,6 +38,8 @@ void Core::Step::run() {
         void operator()(const RunFlowInput& i) { step.run_flow(i); }
         void operator()(const CancelInput& i) { step.cancel(i); }
         void operator()(const RetryInput& i) { step.retry(i); }
+        void operator()(const ReportInput& i) { step.report(i); }
+        void operator()(const StartRunInput& i) { step.start_run(i); }
         void operator()(const AcceptGapInput& i) {
             step.record(ledger::InputKind::Command);
             step.audit(i.principal, "accept-gap", "stream " + i.stream, i.reason);
@@ -78,6 +80,11 @@ const ledger::RunRow* Core::run(const RunId& id) const {
 std::shared_ptr<const flows::FlowVersion> Core::flow(const std::string& team, const std::string& name) const {
     const auto found = flows_.find({team, name});
     return found == flows_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<const flows::FlowVersion> Core::flow_of(const ledger::RunRow& run) const {
+    const auto own = run_flows_.find(run.no);
+    return own == run_flows_.end() ? flow(run.flow_team, run.flow) : own->second;
 }
 
 std::vector<JoinWaiting> Core::waiting(const std::string& team, const std::string& trigger) const {

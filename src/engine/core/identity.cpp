@@ -32,6 +32,10 @@ Cause manual_cause(std::string_view request_id, Instant time) {
     return {"manual " + std::string(request_id), time};
 }
 
+Cause run_cause(std::string_view word, const RunId& run, Instant time) {
+    return {std::string(word) + " " + run.to_string(), time};
+}
+
 DecisionId decision_id(std::string_view secret, const TriggerUid& trigger, std::string_view occasion,
                        const Cause& cause, int n) {
     std::string fields;

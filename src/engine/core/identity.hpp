@@ -20,6 +20,8 @@ Cause arrival_cause(std::string_view stream, std::string_view incarnation, Posit
 Cause slot_cause(std::string_view leaf, Instant slot);
 Cause settlement_cause(const RunId& run, int attempt, Instant time);
 Cause manual_cause(std::string_view request_id, Instant time);
+/// A run under a given id: asked for by a client of the backend's API, or seen on the backend.
+Cause run_cause(std::string_view word, const RunId& run, Instant time);
 
 /// HMAC over (secret, trigger uid, occasion, cause, n), led by the cause's time. The trigger's version is no
 /// part of it: editing a trigger repeats nothing.

@@ -1,15 +1,20 @@
+#include <array>
+
 #include <nlohmann/json.hpp>
 
 #include <weir/base/text.hpp>
 #include <weir/engine/input.hpp>
 #include <weir/events/wire_codec.hpp>
 
+#include "stored_report.hpp"
+
 namespace weir::engine {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* fact_words[] = {"lost", "missed", "accepted", "started", "settled"};
+constexpr std::array fact_words = {"lost",      "missed", "accepted", "started", "settled",
+                                   "postponed", "ended",  "seen",     "odd"};
 
 Json flow_body(const flows::FlowVersion& flow) {
     Json parameters = Json::array();
@@ -84,16 +89,11 @@ Json run_body(const ledger::RunRow& run) {
             {"sent_epoch", run.sent_epoch.value},
             {"sent_deadline", to_ns(run.sent_deadline)},
             {"looks", run.looks},
+            {"sends", run.sends},
+            {"origin", run.origin},
+            {"backend_version", run.backend_version},
             {"attempt", run.attempt},
             {"outcome", run.outcome ? flows::to_string(*run.outcome) : std::string_view()}};
-}
-
-/// Nothing for a word that is no outcome.
-std::optional<flows::Outcome> outcome_from(std::string_view word) {
-    for (const auto outcome : {flows::Outcome::Succeeded, flows::Outcome::Failed, flows::Outcome::Cancelled,
-                               flows::Outcome::Skipped, flows::Outcome::Refused, flows::Outcome::Lost})
-        if (word == flows::to_string(outcome)) return outcome;
-    return std::nullopt;
 }
 
 Result<ledger::RunRow> run_from(const Json& body) {
@@ -123,9 +123,57 @@ Result<ledger::RunRow> run_from(const Json& body) {
     run.sent_epoch = ledger::Epoch(body.at("sent_epoch").get<std::int64_t>());
     run.sent_deadline = from_ns(body.at("sent_deadline"));
     run.looks = body.at("looks");
+    run.sends = body.value("sends", 1);
+    run.origin = body.value("origin", "");
+    run.backend_version = body.value("backend_version", "");
     run.attempt = body.at("attempt");
-    run.outcome = outcome_from(body.at("outcome").get<std::string>());
+    run.outcome = outcome_of_word(body.at("outcome").get<std::string>());
     return run;
+}
+
+Json seen_body(const flows::SeenRun& seen) {
+    return {{"backend", seen.backend},          {"team", seen.team},
+            {"pipeline_id", seen.pipeline_id},  {"pipeline", seen.pipeline},
+            {"version_id", seen.version_id},    {"display_name", seen.display_name},
+            {"namespace", seen.namespace_},     {"experiment", seen.experiment},
+            {"arguments", seen.arguments_json}, {"created", to_ns(seen.created)}};
+}
+
+flows::SeenRun seen_from(const Json& body) {
+    flows::SeenRun seen;
+    seen.backend = body.at("backend");
+    seen.team = body.at("team");
+    seen.pipeline_id = body.at("pipeline_id");
+    seen.pipeline = body.at("pipeline");
+    seen.version_id = body.at("version_id");
+    seen.display_name = body.at("display_name");
+    seen.namespace_ = body.at("namespace");
+    seen.experiment = body.at("experiment");
+    seen.arguments_json = body.at("arguments");
+    seen.created = from_ns(body.at("created"));
+    return seen;
+}
+
+/// Only what the kind needs: most facts are short, and there are many.
+Json encode_fact(const RunFactInput& fact) {
+    Json body = {{"kind", fact_words[static_cast<std::size_t>(fact.kind)]},
+                 {"run", fact.run.value},
+                 {"attempt", fact.attempt},
+                 {"reason", fact.reason},
+                 {"started_at", to_ns(fact.started_at)},
+                 {"finished_at", to_ns(fact.finished_at)}};
+    if (fact.unsent) body["unsent"] = true;
+    if (fact.until != Instant{}) body["until"] = to_ns(fact.until);
+    if (!fact.version.empty()) body["version"] = fact.version;
+    if (!fact.run_id.empty()) body["run_id"] = fact.run_id;
+    if (fact.reopened) body["reopened"] = run_body(*fact.reopened);
+    if (fact.kind == RunFactInput::Kind::Ended || fact.kind == RunFactInput::Kind::Seen)
+        body["told"] = encode(StoredReport{std::nullopt, end_of(fact)});
+    if (fact.seen) {
+        body["seen"] = seen_body(*fact.seen);
+        body["settled"] = fact.settled;
+    }
+    return body;
 }
 
 struct Encode {
@@ -136,13 +184,20 @@ struct Encode {
                 {"timer", static_cast<int>(i.kind)},
                 {"key", i.key}};
     }
-    Json operator()(const RunFactInput& i) const {
-        return {{"kind", fact_words[static_cast<int>(i.kind)]},
-                {"run", i.run.value},
-                {"attempt", i.attempt},
-                {"reason", i.reason},
-                {"started_at", to_ns(i.started_at)},
-                {"finished_at", to_ns(i.finished_at)}};
+    Json operator()(const RunFactInput& i) const { return encode_fact(i); }
+    Json operator()(const ReportInput& i) const {
+        return {{"kind", "report"},     {"run", i.run.to_string()},
+                {"attempt", i.attempt}, {"own", encode(StoredReport{own_of(i), std::nullopt})},
+                {"settled", i.settled}, {"principal", i.principal}};
+    }
+    Json operator()(const StartRunInput& i) const {
+        return {{"kind", "start"},
+                {"run", i.id.to_string()},
+                {"flow", flow_body(*i.flow)},
+                {"arguments", i.arguments_json},
+                {"description", i.description},
+                {"principal", i.principal},
+                {"reason", i.reason}};
     }
     Json operator()(const ApplyInput& i) const {
         Json flows = Json::array(), triggers = Json::array();
@@ -216,6 +271,57 @@ Result<ApplyInput> apply_from(const Json& body) {
     return apply;
 }
 
+Status decode_rest(const Json& body, RunFactInput& fact) {
+    fact.unsent = body.value("unsent", false);
+    fact.until = from_ns(body.value("until", std::int64_t{0}));
+    fact.version = body.value("version", "");
+    fact.run_id = body.value("run_id", "");
+    if (body.contains("reopened")) {
+        WEIR_ASSIGN(run, run_from(body.at("reopened")));
+        run.no = fact.run;
+        fact.reopened = std::make_shared<const ledger::RunRow>(std::move(run));
+    }
+    if (body.contains("told")) {
+        WEIR_ASSIGN(told, decode_report(body.at("told").get<std::string>()));
+        if (!told.end) return corrupt("the end of a run is recorded without its outcome");
+        fact.outcome = told.end->outcome;
+        fact.outputs_json = told.end->outputs_json;
+        fact.inputs = told.end->inputs;
+        fact.outputs = told.end->outputs;
+    }
+    if (body.contains("seen")) {
+        fact.seen = seen_from(body.at("seen"));
+        fact.settled = body.at("settled");
+    }
+    return {};
+}
+
+Result<ReportInput> report_from(const Json& body) {
+    ReportInput report;
+    WEIR_ASSIGN(id, Uuid::parse(body.at("run").get<std::string>()));
+    report.run = RunId{id};
+    report.attempt = body.at("attempt");
+    WEIR_ASSIGN(stored, decode_report(body.at("own").get<std::string>()));
+    if (!stored.own) return corrupt("a recorded report of a flow says nothing");
+    report.outcome = stored.own->outcome;
+    report.error = stored.own->error;
+    report.outputs_json = stored.own->outputs_json;
+    report.artifacts = stored.own->artifacts;
+    report.settled = body.at("settled");
+    report.principal = body.at("principal");
+    return report;
+}
+
+Result<StartRunInput> start_from(const Json& body) {
+    WEIR_ASSIGN(id, Uuid::parse(body.at("run").get<std::string>()));
+    return StartRunInput{RunId{id},
+                         flow_from(body.at("flow")),
+                         body.at("arguments"),
+                         body.at("description"),
+                         body.at("principal"),
+                         body.at("reason")};
+}
+
 Status decode_body(const Json& body, Input& input) {
     const std::string kind = body.at("kind");
     const auto text = [&](const char* key) { return body.at(key).get<std::string>(); };
@@ -246,6 +352,12 @@ Status decode_body(const Json& body, Input& input) {
         retry.principal = text("principal");
         retry.reason = text("reason");
         input.what = std::move(retry);
+    } else if (kind == "report") {
+        WEIR_ASSIGN(report, report_from(body));
+        input.what = std::move(report);
+    } else if (kind == "start") {
+        WEIR_ASSIGN(start, start_from(body));
+        input.what = std::move(start);
     } else if (kind == "accept-gap") {
         input.what = AcceptGapInput{ledger::GapNo(body.at("gap").get<std::int64_t>()),
                                     text("stream"),
@@ -258,8 +370,8 @@ Status decode_body(const Json& body, Input& input) {
     } else {
         RunFactInput fact;
         int word = -1;
-        for (int i = 0; i < 5; ++i)
-            if (kind == fact_words[i]) word = i;
+        for (std::size_t i = 0; i < fact_words.size(); ++i)
+            if (kind == fact_words[i]) word = static_cast<int>(i);
         if (word < 0) return corrupt("an input of the unknown kind \"" + kind + "\"");
         fact.kind = static_cast<RunFactInput::Kind>(word);
         fact.run = ledger::RunNo(body.at("run").get<std::int64_t>());
@@ -267,6 +379,7 @@ Status decode_body(const Json& body, Input& input) {
         fact.reason = text("reason");
         fact.started_at = from_ns(body.at("started_at"));
         fact.finished_at = from_ns(body.at("finished_at"));
+        WEIR_TRY(decode_rest(body, fact));
         input.what = std::move(fact);
     }
     return {};
@@ -304,7 +417,7 @@ Result<Input> decode_input(const ledger::InputRow& row) {
             fact.kind = RunFactInput::Kind::Settled;
             fact.attempt = line.at("attempt");
             const std::string outcome = line.at("outcome");
-            const auto known = outcome_from(outcome);
+            const auto known = outcome_of_word(outcome);
             if (!known) return corrupt("a settlement has the outcome " + printable(outcome, 40));
             fact.outcome = *known;
             fact.reason = line.at("reason").is_null() ? "" : line.at("reason").get<std::string>();

@@ -3,6 +3,7 @@
 #include <weir/engine/core.hpp>
 
 #include "run_states.hpp"
+#include "step.hpp"
 
 namespace weir::engine {
 namespace {
@@ -107,8 +108,16 @@ void Core::restore_runs(const ledger::Snapshot& snapshot) {
         if (known && takes_place(run.state)) ++trigger->second.places;
         if (known && unfinished(run.state)) ++trigger->second.unfinished;
         if (known && run.state == ledger::RunState::Waiting) trigger->second.waiting.push_back(run.no);
-        if (run.state == ledger::RunState::Ready) ready_.push_back(run.trigger, run.no);
+        if (run.state == ledger::RunState::Ready && run.hold != postponed)
+            ready_.push_back(run.trigger, run.no);
+        if (run.origin != "api") continue;
+        for (const auto& version : snapshot.run_flows)
+            if (version.flow.team == run.flow_team && version.flow.flow == run.flow &&
+                version.flow.version == run.flow_version)
+                run_flows_[run.no] = std::make_shared<const flows::FlowVersion>(version.flow);
     }
+    for (const auto& report : snapshot.early_reports)
+        early_reports_[report.run] = report;
 }
 
 } // namespace weir::engine

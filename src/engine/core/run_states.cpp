@@ -18,25 +18,35 @@ constexpr RunMove never{Kind::Never, RunState::Ready};
 using Row = std::array<RunMove, run_step_count>;
 // Settled + Start opens a new attempt; the caller checks that the attempt is new and the old one failed.
 constexpr std::array<Row, run_state_count> table{{
-    // Release, Send, Lose, Miss, Accept, Start, Settle
-    /* Waiting  */ {{to(RunState::Ready), never, never, record, record, record, to(RunState::Settled)}},
-    /* Ready    */ {{never, to(RunState::Sent), never, stay, record, record, to(RunState::Settled)}},
+    // Release, Send, Lose, Miss, Accept, Start, Settle, Postpone, End
+    /* Waiting  */
+    {{to(RunState::Ready), never, never, record, record, record, to(RunState::Settled), record,
+      to(RunState::Ended)}},
+    /* Ready    */
+    {{never, to(RunState::Sent), never, stay, record, record, to(RunState::Settled), stay,
+      to(RunState::Ended)}},
     /* Sent     */
     {{never, never, to(RunState::Unknown), to(RunState::Ready), to(RunState::Accepted), to(RunState::Running),
-      to(RunState::Settled)}},
+      to(RunState::Settled), to(RunState::Ready), to(RunState::Ended)}},
     /* Unknown  */
     {{never, never, stay, to(RunState::Ready), to(RunState::Accepted), to(RunState::Running),
-      to(RunState::Settled)}},
-    /* Accepted */ {{never, never, stay, record, stay, to(RunState::Running), to(RunState::Settled)}},
-    /* Running  */ {{never, never, stay, record, stay, stay, to(RunState::Settled)}},
-    /* Settled  */ {{never, never, stay, record, stay, to(RunState::Running), record}},
+      to(RunState::Settled), stay, to(RunState::Ended)}},
+    /* Accepted */
+    {{never, never, stay, record, stay, to(RunState::Running), to(RunState::Settled), record,
+      to(RunState::Ended)}},
+    /* Running  */
+    {{never, never, stay, record, stay, stay, to(RunState::Settled), record, to(RunState::Ended)}},
+    /* Settled  */
+    {{never, never, stay, record, stay, to(RunState::Running), record, record, record}},
+    /* Ended: what ended and runs again in the same attempt is a flap */
+    {{never, never, stay, record, stay, to(RunState::Running), to(RunState::Settled), record, stay}},
 }};
 
 } // namespace
 
 std::string_view to_string(RunStep step) noexcept {
-    constexpr std::array<std::string_view, run_step_count> names{"release", "send",  "lose",  "miss",
-                                                                 "accept",  "start", "settle"};
+    constexpr std::array<std::string_view, run_step_count> names{
+        "release", "send", "lose", "miss", "accept", "start", "settle", "postpone", "end"};
     return names[static_cast<std::size_t>(step)];
 }
 

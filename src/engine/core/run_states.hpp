@@ -10,16 +10,18 @@ namespace weir::engine {
 
 /// What can happen to a run.
 enum class RunStep : std::uint8_t {
-    Release, ///< what held it back is over
-    Send,    ///< a place is free: a request is about to leave
-    Lose,    ///< the reply to the request is lost (or we restarted while it was open)
-    Miss,    ///< a look found nothing, and that is final: it never started
-    Accept,  ///< the backend has it
-    Start,   ///< the backend reports that an attempt began
-    Settle,  ///< an attempt ended, or the run will never start
+    Release,  ///< what held it back is over
+    Send,     ///< a place is free: a request is about to leave
+    Lose,     ///< the reply to the request is lost (or we restarted while it was open)
+    Miss,     ///< looks found nothing for as long as it takes: it never started
+    Accept,   ///< the backend has it
+    Start,    ///< the backend reports that an attempt began
+    Settle,   ///< an attempt ended, or the run will never start
+    Postpone, ///< the backend has let nothing leave: it is asked again later
+    End,      ///< the backend reports that an attempt ended; what the flow itself says of it is awaited
 };
-inline constexpr int run_step_count = 7;
-inline constexpr int run_state_count = 7;
+inline constexpr int run_step_count = 9;
+inline constexpr int run_state_count = 8;
 std::string_view to_string(RunStep step) noexcept;
 
 /// What a step means in a state.

@@ -41,8 +41,9 @@ void Core::Step::enter(ledger::RunRow& run, ledger::RunState next) {
 
 void Core::Step::write(const ledger::RunRow& run) {
     batch.run_updates.push_back({run.no, seq, run.state, run.hold, run.flow_version, run.sent_epoch,
-                                 run.sent_deadline, run.looks, run.attempt, run.outcome, run.reason,
-                                 run.outputs_json, run.started_at, run.finished_at, run.cancel_requested});
+                                 run.sent_deadline, run.sends, run.looks, run.attempt, run.backend_version,
+                                 run.report_json, run.outcome, run.reason, run.outputs_json, run.started_at,
+                                 run.finished_at, run.cancel_requested});
 }
 
 void Core::Step::act(Act::Kind kind, const ledger::RunRow& run, std::string reason) {
@@ -68,7 +69,7 @@ bool Core::Step::place_free(const ledger::RunRow& run) const {
 }
 
 bool Core::Step::send(ledger::RunRow& run) {
-    const auto flow = core.flow(run.flow_team, run.flow);
+    const auto flow = core.flow_of(run);
     std::string fault;
     if (!flow) {
         fault = "the flow " + run.flow_team + "/" + run.flow + " was deleted before it could be launched";
@@ -84,6 +85,8 @@ bool Core::Step::send(ledger::RunRow& run) {
     run.flow_version = flow->version;
     run.sent_epoch = context.epoch;
     run.sent_deadline = context.send_deadline;
+    ++run.sends;
+    run.reason.clear();
     enter(run, ledger::RunState::Sent);
     act(Act::Kind::Send, run);
     return true;
@@ -112,7 +115,34 @@ const ledger::RunRow* Core::Step::run_named(const std::string& id) const {
     return uuid.ok() ? core.run(RunId{*uuid}) : nullptr;
 }
 
+namespace {
+
+RunStep step_of(RunFactInput::Kind kind) {
+    using Kind = RunFactInput::Kind;
+    switch (kind) {
+        case Kind::Lost: return RunStep::Lose;
+        case Kind::Missed: return RunStep::Miss;
+        case Kind::Accepted: return RunStep::Accept;
+        case Kind::Started: return RunStep::Start;
+        case Kind::Settled: return RunStep::Settle;
+        case Kind::Postponed: return RunStep::Postpone;
+        case Kind::Ended: return RunStep::End;
+        case Kind::Seen:
+        case Kind::Odd: break;
+    }
+    return RunStep::Accept;
+}
+
+} // namespace
+
 void Core::Step::learn(const RunFactInput& fact) {
+    using Kind = RunFactInput::Kind;
+    if (fact.kind == Kind::Seen) return see(fact);
+    if (fact.kind == Kind::Odd) {
+        record(ledger::InputKind::RunFact);
+        return;
+    }
+    if (fact.reopened) reopen(fact);
     const auto* named = fact.run_id.empty() ? core.run(fact.run) : run_named(fact.run_id);
     const auto found = named == nullptr ? core.runs_.end() : core.runs_.find(named->no);
     if (found == core.runs_.end()) {
@@ -120,44 +150,43 @@ void Core::Step::learn(const RunFactInput& fact) {
         return;
     }
     auto& run = found->second;
-    using Kind = RunFactInput::Kind;
-    RunStep step = RunStep::Accept;
-    switch (fact.kind) {
-        case Kind::Lost: step = RunStep::Lose; break;
-        case Kind::Missed: step = RunStep::Miss; break;
-        case Kind::Accepted: step = RunStep::Accept; break;
-        case Kind::Started: step = RunStep::Start; break;
-        case Kind::Settled: step = RunStep::Settle; break;
-    }
-    const auto moved = move(run.state, step);
+    const auto moved = move(run.state, step_of(fact.kind));
     expects(moved.kind != RunMove::Kind::Never, "a fact about a run that its state does not allow");
     // An attempt before the newest one has settled, or the newest would not be: it is told again, no more.
     if (moved.kind == RunMove::Kind::Stay || fact.attempt < run.attempt) {
         result.recorded = false;
         return;
     }
-    if (fact.kind == Kind::Settled) return settle(run, fact);
+    if (fact.kind == Kind::Settled || (fact.kind == Kind::Ended && moved.kind == RunMove::Kind::To)) {
+        const auto until = fact.kind == Kind::Ended ? awaits_report(run, fact) : std::nullopt;
+        return until ? end(run, fact, *until) : settle(run, told(run, fact));
+    }
     record(ledger::InputKind::RunFact);
     if (moved.kind == RunMove::Kind::Record) return;
+    const bool flap = run.state == ledger::RunState::Ended && fact.attempt == run.attempt;
     enter(run, moved.next);
     switch (fact.kind) {
         case Kind::Lost:
             ++run.looks;
             act(Act::Kind::Look, run);
             break;
-        case Kind::Missed: core.ready_.push_front(run.trigger, run.no); break;
-        case Kind::Accepted: act(Act::Kind::Watch, run); break;
+        case Kind::Missed:
+            if (fact.unsent) --run.sends;
+            core.ready_.push_front(run.trigger, run.no);
+            break;
+        case Kind::Postponed:
+            --run.sends;
+            run.hold = postponed;
+            run.reason = fact.reason;
+            set_timer({{}, ledger::TimerKind::Postponed, run.id.to_string(), fact.until, seq, {}, {}});
+            break;
+        case Kind::Accepted:
+            run.reason.clear();
+            if (!fact.version.empty()) run.backend_version = fact.version;
+            act(Act::Kind::Watch, run);
+            break;
+        case Kind::Started: started(run, fact, flap); break;
         default: break;
-    }
-    if (fact.kind == Kind::Started) {
-        run.attempt = fact.attempt;
-        run.started_at = fact.started_at;
-        ledger::AttemptRow attempt;
-        attempt.run = run.no;
-        attempt.attempt = fact.attempt;
-        attempt.opened = seq;
-        attempt.started_at = fact.started_at;
-        batch.attempts_opened.push_back(std::move(attempt));
     }
     // A cancel that came while the request was open reaches the backend as soon as it has the run.
     if ((fact.kind == Kind::Accepted || fact.kind == Kind::Started) && run.cancel_requested != Instant{})
@@ -165,19 +194,42 @@ void Core::Step::learn(const RunFactInput& fact) {
     write(run);
 }
 
+/// `flap`: what had ended goes on in the same attempt.
+void Core::Step::started(ledger::RunRow& run, const RunFactInput& fact, bool flap) {
+    end_run_timers(run);
+    run.reason.clear();
+    if (flap) return;
+    run.attempt = fact.attempt;
+    run.started_at = fact.started_at;
+    run.report_json.clear();
+    open_attempt(run);
+}
+
+void Core::Step::open_attempt(const ledger::RunRow& run) {
+    ledger::AttemptRow attempt;
+    attempt.run = run.no;
+    attempt.attempt = run.attempt;
+    attempt.opened = seq;
+    attempt.started_at = run.started_at;
+    batch.attempts_opened.push_back(std::move(attempt));
+}
+
 /// The instant that dates what follows from a settlement (ADR 10). What the backend says of an attempt it
 /// says again to a restored ledger; when weir itself ended a run that no backend had is known to nobody else.
 Instant Core::Step::settled_at(const ledger::RunRow& run) {
-    const bool on_backend = run.state == ledger::RunState::Accepted || run.state == ledger::RunState::Running;
+    const bool on_backend = run.state == ledger::RunState::Accepted ||
+                            run.state == ledger::RunState::Running || run.state == ledger::RunState::Ended;
     return on_backend ? run.finished_at : run.created;
 }
 
 void Core::Step::settle(ledger::RunRow& run, const RunFactInput& fact) {
-    const bool opened = run.attempt >= fact.attempt && run.state == ledger::RunState::Running;
+    const bool opened = run.attempt >= fact.attempt &&
+                        (run.state == ledger::RunState::Running || run.state == ledger::RunState::Ended);
     run.attempt = fact.attempt;
     run.outcome = fact.outcome;
     run.reason = fact.reason;
     run.outputs_json = fact.outputs_json;
+    run.report_json.clear();
     if (fact.started_at != Instant{}) run.started_at = fact.started_at;
     run.finished_at = fact.finished_at == Instant{} ? input.time : fact.finished_at;
     const bool held_back = run.state == ledger::RunState::Waiting;
@@ -212,6 +264,8 @@ void Core::Step::settle(ledger::RunRow& run, const RunFactInput& fact) {
     const auto trigger = core.triggers_.find(run.trigger);
     if (trigger != core.triggers_.end() && held_back) std::erase(trigger->second.waiting, run.no);
     end_timer({run.trigger, ledger::TimerKind::MaxAge, run.id.to_string()}, "settled");
+    end_run_timers(run);
+    core.run_flows_.erase(run.no);
     Cause cause = settlement_cause(run.id, run.attempt, dated);
     const int depth = run.depth;
     core.run_ids_.erase(run.id);

@@ -70,6 +70,8 @@ struct Core::Step {
     // runs.cpp: the life of a run
     void learn(const RunFactInput& fact);
     const ledger::RunRow* run_named(const std::string& id) const;
+    void started(ledger::RunRow& run, const RunFactInput& fact, bool flap);
+    void open_attempt(const ledger::RunRow& run);
     void settle(ledger::RunRow& run, const RunFactInput& fact);
     static Instant settled_at(const ledger::RunRow& run);
     void release(Trigger& trigger);
@@ -82,6 +84,24 @@ struct Core::Step {
     void write(const ledger::RunRow& run);
     void act(Act::Kind kind, const ledger::RunRow& run, std::string reason = {});
     void settle_later(const ledger::RunRow& run, flows::Outcome outcome, std::string reason);
+
+    // reports.cpp: what backends and flows say of the end of runs
+    /// Until when a flow's own report of this end is awaited; nothing: it is in, or none will come.
+    std::optional<Instant> awaits_report(const ledger::RunRow& run, const RunFactInput& fact) const;
+    bool outputs_wanted(const ledger::RunRow& run) const;
+    void end(ledger::RunRow& run, const RunFactInput& fact, Instant until);
+    /// What the backend says of the end, with what the flow itself has said before.
+    RunFactInput told(const ledger::RunRow& run, const RunFactInput& fact) const;
+    void report(const ReportInput& report);
+    void keep_early(const ReportInput& report);
+    void run_timer(const ledger::TimerSetRow& timer);
+    void end_run_timers(const ledger::RunRow& run);
+
+    // observed.cpp: runs that weir did not launch
+    void see(const RunFactInput& fact);
+    ledger::RunRow given_run(const RunId& id, const flows::FlowVersion& flow, const char* origin,
+                             Cause cause);
+    void reopen(const RunFactInput& fact);
 
     // changes.cpp: triggers and flows come and go
     void change(const ApplyInput& apply);
@@ -110,6 +130,7 @@ struct Core::Step {
     void run_flow(const RunFlowInput& command);
     void cancel(const CancelInput& command);
     void retry(const RetryInput& command);
+    void start_run(const StartRunInput& command);
 
     // The input's own row.
     ledger::InputRow& record(ledger::InputKind kind);
@@ -124,5 +145,7 @@ events::Event settlement_event(const std::string& instance, const ledger::RunRow
 int depth_of(const events::Event& event);
 /// Hold word of a waiting run whose settlement follows in the same batch; never stored.
 inline constexpr std::string_view ending = "ending";
+/// Hold word of a ready run whose backend has asked for patience.
+inline constexpr std::string_view postponed = "postponed";
 
 } // namespace weir::engine

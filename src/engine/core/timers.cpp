@@ -70,11 +70,13 @@ void Core::Step::set_slots(Trigger& trigger, const triggers::When* before) {
 void Core::Step::timer(const TimerInput& timer) {
     const auto found = core.timers_.find({timer.trigger, timer.kind, timer.key});
     const auto owner = core.triggers_.find(timer.trigger);
-    if (found == core.timers_.end() || owner == core.triggers_.end()) {
+    const bool of_run = timer.trigger == ledger::TriggerNo{};
+    if (found == core.timers_.end() || (owner == core.triggers_.end() && !of_run)) {
         result.recorded = false;
         return;
     }
     const auto row = found->second;
+    if (of_run) return run_timer(row);
     if (timer.kind == ledger::TimerKind::Slot) return slot(owner->second, row);
     record(ledger::InputKind::TimerFired);
     end_timer(found->first, "fired");

@@ -101,6 +101,8 @@ std::string run_line(const ledger::RunRow& run) {
     line.text_or_null("hold", run.hold);
     line.time("cancel_requested_at", run.cancel_requested);
     line.text_or_null("principal", run.principal);
+    line.text_or_null("origin", run.origin);
+    line.text_or_null("backend_version", run.backend_version);
     line.number("seq", run.created_seq.value);
     line.close();
     return out;

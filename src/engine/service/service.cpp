@@ -119,8 +119,37 @@ Result<RunId> EngineService::run_flow(const std::string& team, const std::string
 }
 
 Result<RunId> EngineService::start_run(const StartRun& run, const Actor& actor) {
-    (void)run, (void)actor;
-    return unsupported("runs of a flow version that is not the registered one are not built yet");
+    expects(run.flow != nullptr, "a run is started of no flow");
+    StartRunInput input{run.id, run.flow, run.arguments_json, run.description, actor.principal, actor.reason};
+    auto outcome = carry([this, input = std::move(input)](const Shell::Done& done) {
+        if (ports_.reader.run(input.id).ok())
+            return done({conflict("there is a run " + input.id.to_string() + " already"), {}});
+        ports_.shell.submit(input, done);
+    });
+    if (!outcome.ok()) return outcome.error();
+    return run.id;
+}
+
+Result<bool> EngineService::report_run(const RunSaid& said, const Actor& actor) {
+    ReportInput input{said.run,          said.attempt,   said.outcome,    said.error,
+                      said.outputs_json, said.artifacts, actor.principal, false};
+    bool recorded = true;
+    auto outcome = carry([this, &recorded, input = std::move(input)](const Shell::Done& done) mutable {
+        if (ports_.shell.core().run(input.run) == nullptr) {
+            const auto row = ports_.reader.run(input.run);
+            if (!row.ok() && row.error().kind != ErrorKind::NotFound) return done({row.error(), {}});
+            input.settled = row.ok();
+            // What adds nothing to what is settled needs no row.
+            if (row.ok() && (!input.outcome || input.outcome == row->outcome) && input.outputs_json == "{}" &&
+                input.artifacts.empty()) {
+                recorded = false;
+                return done({});
+            }
+        }
+        ports_.shell.submit(std::move(input), done);
+    });
+    if (!outcome.ok()) return outcome.error();
+    return recorded && outcome->recorded;
 }
 
 Status EngineService::cancel_run(const RunId& run, const Actor& actor) {

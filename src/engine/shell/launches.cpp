@@ -1,5 +1,9 @@
 // After the commit: requests to backends and what they answer (design, section 4, Launching).
 
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
 #include <weir/base/crash_point.hpp>
 #include <weir/base/log.hpp>
 
@@ -50,7 +54,8 @@ void Shell::act(const Act& act) {
             if (watcher != nullptr) watcher->watch(act.id);
             return;
         case Act::Kind::Forget:
-            look_fresh_.erase(act.run);
+            fresh_.erase(act.run);
+            postponed_.erase(act.run);
             if (watcher != nullptr) watcher->forget(act.id);
             return;
         default: break;
@@ -106,10 +111,17 @@ void Shell::send(const Act& act, const ledger::RunRow& run) {
     if (run.state != ledger::RunState::Sent) return;
     auto& launcher = *ports_.backends.at(run.backend).launcher;
     const auto now = ports_.clock.now();
-    const auto fresh = look_fresh_.find(act.run);
-    const bool known = fresh != look_fresh_.end() && now - fresh->second <= config_.look_first_after;
-    const auto flow = core_->flow(run.flow_team, run.flow);
-    if (!known || !flow) return fact(act.run, RunFactInput::Kind::Lost, "decided long ago: looked for first");
+    const auto fresh = fresh_.find(act.run);
+    bool known = fresh != fresh_.end() && now - fresh->second.at <= config_.look_first_after;
+    // An earlier process, or the one whose backup this ledger is, may have decided and sent the same.
+    if (known && !launcher.absence_is_final() && run.created < opened_) known = fresh->second.looked;
+    known = known || postponed_.count(act.run) != 0;
+    const auto flow = core_->flow_of(run);
+    if (!known || !flow) {
+        fresh_[act.run].unsent = true;
+        return fact(act.run, RunFactInput::Kind::Lost, "decided long ago: looked for first");
+    }
+    fresh_.erase(act.run);
     flows::LaunchRequest request;
     request.run = run.id;
     request.decision = run.decision_id;
@@ -129,9 +141,27 @@ void Shell::send(const Act& act, const ledger::RunRow& run) {
 }
 
 void Shell::replied(ledger::RunNo run, const flows::LaunchReply& reply) {
+    postponed_.erase(run);
     switch (reply.answer) {
-        case flows::LaunchAnswer::Accepted: return fact(run, RunFactInput::Kind::Accepted);
+        case flows::LaunchAnswer::Accepted: {
+            RunFactInput input;
+            input.kind = RunFactInput::Kind::Accepted;
+            input.run = run;
+            input.version = reply.version;
+            if (const auto* row = core_->run(run); row != nullptr) input.attempt = std::max(row->attempt, 1);
+            return queue(ports_.clock.now(), std::move(input));
+        }
         case flows::LaunchAnswer::Refused: return refuse_run(run, reply.reason);
+        case flows::LaunchAnswer::Postponed: {
+            postponed_.insert(run);
+            RunFactInput input;
+            input.kind = RunFactInput::Kind::Postponed;
+            input.run = run;
+            input.reason = reply.reason;
+            const auto now = ports_.clock.now();
+            input.until = std::max(reply.next, now + config_.retry_min);
+            return queue(now, std::move(input));
+        }
         // Late: nothing left, but only a look may say so.
         case flows::LaunchAnswer::Late:
         case flows::LaunchAnswer::Unknown: return fact(run, RunFactInput::Kind::Lost, reply.reason);
@@ -150,50 +180,158 @@ void Shell::look(ledger::RunNo no) {
         });
 }
 
+namespace {
+
+/// The same JSON values; 1 and 1.0 are the same number.
+bool same_json(const std::string& a, const std::string& b) {
+    if (a == b) return true;
+    const auto one = nlohmann::json::parse(a, nullptr, false);
+    const auto other = nlohmann::json::parse(b, nullptr, false);
+    return !one.is_discarded() && !other.is_discarded() && one == other;
+}
+
+} // namespace
+
 void Shell::looked(ledger::RunNo no, const flows::LookReply& reply) {
     const auto* run = core_->run(no);
     if (run == nullptr || run->state != ledger::RunState::Unknown) return;
     switch (reply.answer) {
         case flows::LookAnswer::Found: {
             const bool ours = reply.flow_version == run->flow_version &&
-                              reply.arguments_json == run->arguments_json &&
+                              same_json(reply.arguments_json, run->arguments_json) &&
                               reply.decision == run->decision_id.to_string();
             if (ours) return fact(no, RunFactInput::Kind::Accepted, "found");
             return refuse_run(no, "conflict: the backend has a run of this id that is not ours");
         }
-        case flows::LookAnswer::Absent:
-            if (ports_.backends.at(run->backend).launcher->absence_is_final()) {
-                look_fresh_[no] = ports_.clock.now();
-                return fact(no, RunFactInput::Kind::Missed, "never started");
-            }
-            [[fallthrough]];
+        case flows::LookAnswer::Absent: return absent(no, *run);
         case flows::LookAnswer::Unreachable: return later(config_.retry_min * 10, [this, no] { look(no); });
     }
 }
 
-void Shell::report(flows::RunReport report) {
-    const auto* run = core_->run(report.run);
-    if (run == nullptr) {
-        // Recorded already: the backend may stop repeating it. Which backend is not known any more: ask all.
-        if (report.settled)
-            for (auto& [name, backend] : ports_.backends)
-                if (backend.watcher != nullptr) backend.watcher->forget(report.run);
-        return;
+/// A look found nothing (design, section 4, Launching: what a 404 means).
+void Shell::absent(ledger::RunNo no, const ledger::RunRow& run) {
+    const auto& launcher = *ports_.backends.at(run.backend).launcher;
+    const auto now = ports_.clock.now();
+    auto& fresh = fresh_[no];
+    // What an earlier process sent, it sent before this one began.
+    const auto last_sent = fresh.unsent ? opened_ + config_.launch_timeout : run.sent_deadline;
+    const bool final = launcher.absence_is_final();
+    if (!final && now < last_sent + launcher.absence_wait())
+        return later(config_.retry_min * 10, [this, no] { look(no); });
+    if (!final && !fresh.unsent && run.sends >= 2) {
+        if (now < run.sent_deadline + config_.never_seen_after)
+            return later(config_.retry_max, [this, no] { look(no); });
+        RunFactInput input;
+        input.kind = RunFactInput::Kind::Settled;
+        input.run = no;
+        input.attempt = std::max(run.attempt, 1);
+        input.outcome = flows::Outcome::Lost;
+        input.reason = "never seen: the request was sent twice, and its backend has not had the run for " +
+                       format_duration(config_.never_seen_after);
+        input.finished_at = now;
+        return queue(now, std::move(input));
     }
     RunFactInput input;
-    input.kind = report.settled ? RunFactInput::Kind::Settled : RunFactInput::Kind::Started;
-    input.run = run->no;
+    input.kind = RunFactInput::Kind::Missed;
+    input.run = no;
+    input.attempt = std::max(run.attempt, 1);
+    input.unsent = fresh.unsent;
+    input.reason =
+        fresh.unsent || final ? "never started" : "not seen for as long as it takes: sent once more";
+    fresh = {now, true, false};
+    queue(now, std::move(input));
+}
+
+namespace {
+
+RunFactInput fact_of(flows::RunReport& report) {
+    RunFactInput input;
+    input.kind = report.settled ? RunFactInput::Kind::Ended : RunFactInput::Kind::Started;
     input.attempt = report.attempt;
     input.outcome = report.outcome;
     input.reason = report.error;
-    input.outputs_json = report.outputs_json;
+    input.outputs_json = std::move(report.outputs_json);
     input.started_at = report.started_at;
     input.finished_at = report.finished_at;
     input.inputs = std::move(report.inputs);
     input.outputs = std::move(report.outputs);
+    return input;
+}
+
+} // namespace
+
+void Shell::report(flows::RunReport report) {
+    const auto* run = core_->run(report.run);
+    if (run == nullptr) return report_unknown(std::move(report));
+    if (!report.note.empty())
+        log::info("a backend tells something odd of a run",
+                  {{"run", report.run.to_string()}, {"note", report.note}});
     auto time = report.settled ? report.finished_at : report.started_at;
     if (time == Instant{}) time = ports_.clock.now();
+    auto input = fact_of(report);
+    input.run = run->no;
     queue(time, std::move(input));
+}
+
+/// A report of a run that the core does not have: settled, being recorded, or never launched here.
+void Shell::report_unknown(flows::RunReport report) {
+    const auto forget = [&] {
+        // Recorded already: the backend may stop repeating it. Which backend is not known any more: ask all.
+        if (report.settled)
+            for (auto& [name, backend] : ports_.backends)
+                if (backend.watcher != nullptr) backend.watcher->forget(report.run);
+    };
+    if (!ports_.find_run) return forget();
+    const auto row = ports_.find_run(report.run);
+    if (!row.ok() && row.error().kind != ErrorKind::NotFound) return; // it comes again
+    auto time = report.settled ? report.finished_at : report.started_at;
+    if (time == Instant{}) time = ports_.clock.now();
+    if (!row.ok()) {
+        if (!report.seen) return forget();
+        auto seen = std::move(report.seen);
+        const bool settled = report.settled;
+        auto input = fact_of(report);
+        input.kind = RunFactInput::Kind::Seen;
+        input.run_id = report.run.to_string();
+        input.seen = std::move(seen);
+        input.settled = settled;
+        return queue(time, std::move(input));
+    }
+    if (row->state != ledger::RunState::Settled) return; // its settlement is on its way to the ledger
+    const bool failed = row->outcome == flows::Outcome::Failed || row->outcome == flows::Outcome::Cancelled;
+    if (report.attempt > row->attempt && failed) {
+        auto input = fact_of(report);
+        input.run = row->no;
+        input.reopened = std::make_shared<const ledger::RunRow>(*row);
+        return queue(time, std::move(input));
+    }
+    const bool same = report.settled && report.attempt == row->attempt && report.outcome == row->outcome;
+    if (same || !odd_.emplace(std::pair(report.run, report.attempt), time).second) return forget();
+    if (odd_.size() > 10'000) odd_.erase(odd_.begin());
+    RunFactInput input;
+    input.kind = RunFactInput::Kind::Odd;
+    input.run = row->no;
+    input.run_id = report.run.to_string();
+    input.attempt = report.attempt;
+    input.reason = report.note.empty() ? "its backend tells of it otherwise than is recorded" : report.note;
+    queue(time, std::move(input));
+}
+
+/// A run was seen twice before the first sight was recorded.
+bool Shell::made_already(const RunFactInput& fact) const {
+    if (fact.kind != RunFactInput::Kind::Seen && !fact.reopened) return false;
+    const auto in_batch = [&](const auto& rows, const auto& same) {
+        return std::any_of(rows.begin(), rows.end(), same);
+    };
+    if (fact.reopened) {
+        if (core_->run(fact.run) != nullptr) return true;
+        return in_batch(batch_.run_updates, [&](const auto& row) { return row.no == fact.run; });
+    }
+    const auto id = Uuid::parse(fact.run_id);
+    if (!id.ok()) return true;
+    if (core_->run(RunId{*id}) != nullptr) return false; // the core takes it as news of that run
+    if (in_batch(batch_.runs, [&](const auto& row) { return row.id == RunId{*id}; })) return true;
+    return ports_.find_run && ports_.find_run(RunId{*id}).ok();
 }
 
 } // namespace weir::engine

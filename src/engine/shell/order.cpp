@@ -91,6 +91,13 @@ std::optional<Shell::Choice> Shell::choose() {
     }
 }
 
+/// What ends an attempt matches triggers at the instant its backend gives.
+bool Shell::dated_by_backend(const RunFactInput& fact) {
+    using Kind = RunFactInput::Kind;
+    return fact.kind == Kind::Settled || fact.kind == Kind::Ended ||
+           (fact.kind == Kind::Seen && fact.settled);
+}
+
 /// While a stream does not answer, the order of arrivals waits for it, but nobody's command does: it takes
 /// the log's own time, so that what comes late still finds its windows. Nor does what a backend says of a run
 /// that goes on.
@@ -100,8 +107,7 @@ std::optional<Shell::Choice> Shell::overdue() {
         return Choice{Choice::What::Change, log_time_, nullptr, true};
     const auto fact = std::find_if(facts_.begin(), facts_.end(), [&](const auto& entry) {
         const auto* input = std::get_if<RunFactInput>(&entry.second.what);
-        return entry.second.since <= patient_until && input != nullptr &&
-               input->kind != RunFactInput::Kind::Settled;
+        return entry.second.since <= patient_until && input != nullptr && !dated_by_backend(*input);
     });
     if (fact == facts_.end()) return std::nullopt;
     // To the front: gather() takes the first.
@@ -151,6 +157,8 @@ void Shell::take_pending(Pending pending, bool overdue) {
     const auto time = overdue ? log_time_ : pending.time;
     const auto audits = batch_.audits.size();
     const auto asked = pending.time;
+    if (const auto* fact = std::get_if<RunFactInput>(&pending.what); fact != nullptr && made_already(*fact))
+        return;
     if (pending.letter) {
         take_letter(std::move(pending), time);
     } else if (const auto* accepted = std::get_if<AcceptGapInput>(&pending.what)) {
@@ -261,13 +269,13 @@ void Shell::step(Input input, Done done) {
     const auto outgoing_before = batch_.outgoing.size();
     auto result = core_->step(std::move(input), next_seq_, context, batch_);
     for (auto i = runs_before; i < batch_.runs.size(); ++i)
-        look_fresh_.emplace(batch_.runs[i].no, ports_.clock.now());
+        fresh_.emplace(batch_.runs[i].no, Fresh{ports_.clock.now(), false, false});
     number_outgoing(outgoing_before);
     if (result.recorded) {
         ++next_seq_.value;
         log_time_ = time;
     }
-    if (done) done_.push_back({std::move(done), {result.refused, result.run}});
+    if (done) done_.push_back({std::move(done), {result.refused, result.run, result.recorded}});
     for (auto& act : result.acts)
         acts_.push_back(std::move(act));
     for (auto& followup : result.followups) {

@@ -26,6 +26,7 @@ Shell::~Shell() {
 Status Shell::open() {
     WEIR_ASSIGN(epoch, ports_.ledger.take_epoch());
     epoch_ = epoch;
+    opened_ = ports_.clock.now();
     WEIR_ASSIGN(snapshot, ports_.ledger.snapshot());
     instance_ = snapshot.instance;
     core_ = std::make_unique<Core>(
@@ -51,6 +52,7 @@ void Shell::resume_runs() {
                 break;
             case ledger::RunState::Accepted:
             case ledger::RunState::Running:
+            case ledger::RunState::Ended:
                 if (retry_asked(run)) {
                     act.kind = Act::Kind::Retry;
                     act.reason = "asked for before weir restarted";

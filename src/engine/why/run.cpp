@@ -66,11 +66,19 @@ std::string run_state_text(const ledger::RunRow& run) {
     switch (run.state) {
         case ledger::RunState::Waiting: return waiting_text(run) + cancel;
         case ledger::RunState::Ready:
+            if (run.hold == "postponed")
+                return "waits for backend " + run.backend +
+                       ", which is asked again soon: " + printable(run.reason, 600) + "." + cancel;
             return "is ready and will be sent to backend " + run.backend + " when a place is free." + cancel;
         case ledger::RunState::Sent:
             return "is being sent to backend " + run.backend + "; an answer is expected until " +
                    at(run.sent_deadline) + "." + cancel;
         case ledger::RunState::Unknown:
+            if (run.sends > 1)
+                return "was sent to backend " + run.backend + " " + std::to_string(run.sends) +
+                       " times; the first request left no run behind for as long as it takes, and the answer "
+                       "to the last one was lost; weir only looks for it now (" +
+                       std::to_string(run.looks) + " looks so far)." + cancel;
             return "was sent to backend " + run.backend +
                    ", whose answer was lost; weir looks for it and does not send it twice (" +
                    std::to_string(run.looks) + " looks so far)." + cancel;
@@ -84,6 +92,9 @@ std::string run_state_text(const ledger::RunRow& run) {
                    (to_ns(run.started_at) != 0 ? " since " + at(run.started_at) : std::string()) +
                    (run.attempt > 1 ? ", attempt " + std::to_string(run.attempt) : std::string()) + "." +
                    cancel;
+        case ledger::RunState::Ended:
+            return "has ended on backend " + run.backend +
+                   "; what the flow itself reports of it (its outputs) is still awaited." + cancel;
         case ledger::RunState::Settled: break;
     }
     return settled_text(run);
@@ -102,6 +113,12 @@ class RunStory {
         WEIR_TRY(decision());
         WEIR_TRY(events());
         parameters();
+        if (!run_.backend_version.empty())
+            row("version", printable(run_.backend_version, 200) + " of backend " + run_.backend);
+        if (run_.sends > 1)
+            row("requests", std::to_string(run_.sends) +
+                                ": the first one was not seen on the backend for as long as it takes, and "
+                                "was sent once more");
         WEIR_TRY(attempts());
         if (run_.depth > 1)
             row("chain", std::to_string(run_.depth - 1) + (run_.depth == 2 ? " run" : " runs") +
@@ -124,6 +141,11 @@ class RunStory {
         auto decided = reader_.decision(run_.decision);
         if (!decided.ok() && decided.error().kind != ErrorKind::NotFound) return decided.error();
         if (decided.ok()) decision_ = std::move(decided).value();
+        if (run_.origin == "observed") {
+            row("why", printable(decision_ ? decision_->detail : run_.origin, 400) + ", on backend " +
+                           run_.backend + " at " + at(run_.created));
+            return {};
+        }
         if (run_.trigger.value == 0) {
             row("why", "asked for by " + printable(run_.principal, 100) + " at " + at(run_.created) +
                            (decision_ && !decision_->detail.empty() ? ": " + printable(decision_->detail, 400)

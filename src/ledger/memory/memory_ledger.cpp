@@ -180,6 +180,13 @@ Result<Snapshot> Impl::snapshot() {
         out.timers.push_back(state_.timers[index].set);
     for (const auto& run : state_.runs)
         if (run.state != RunState::Settled) out.runs.push_back(run);
+    for (const auto& row : state_.flow_versions)
+        if (std::any_of(out.runs.begin(), out.runs.end(), [&](const auto& run) {
+                return run.origin == "api" && run.flow_team == row.flow.team && run.flow == row.flow.flow &&
+                       run.flow_version == row.flow.version && !row.deleted;
+            }))
+            out.run_flows.push_back(row);
+    out.early_reports.assign(state_.early_reports.begin(), state_.early_reports.end());
     return out;
 }
 

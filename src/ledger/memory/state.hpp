@@ -48,6 +48,7 @@ struct State {
     std::deque<Timer> timers;
     std::deque<RunRow> runs; ///< by no
     std::deque<AttemptRow> attempts;
+    std::deque<EarlyReportRow> early_reports;
     std::deque<TriggerHead> triggers;
     std::deque<TriggerVersionRow> trigger_versions;
     std::deque<TriggerStateRow> trigger_states;

@@ -28,6 +28,7 @@ Status Writing::write(const Batch& batch) {
     WEIR_TRY(timers(batch));
     WEIR_TRY(runs(batch));
     WEIR_TRY(attempts(batch));
+    early_reports(batch);
     audits(batch);
     WEIR_TRY(outgoing(batch));
     WEIR_TRY(gaps(batch));
@@ -101,7 +102,7 @@ Status Writing::triggers(const Batch& batch) {
 void Writing::flows(const Batch& batch) {
     for (const auto& row : batch.flow_versions) {
         for (auto& known : state_.flow_versions)
-            if (known.flow.team == row.flow.team && known.flow.flow == row.flow.flow && !known.to)
+            if (known.flow.team == row.flow.team && known.flow.flow == row.flow.flow && !known.to && !row.to)
                 set(known.to, std::optional(row.from));
         append(state_.flow_versions, row);
     }
@@ -194,6 +195,9 @@ Status Writing::runs(const Batch& batch) {
         next.started_at = row.started_at;
         next.finished_at = row.finished_at;
         next.cancel_requested = row.cancel_requested;
+        next.sends = row.sends;
+        next.backend_version = row.backend_version;
+        next.report_json = row.report_json;
         set(*run, std::move(next));
     }
     return {};
@@ -231,6 +235,24 @@ Status Writing::attempts(const Batch& batch) {
         set(*known, std::move(settled));
     }
     return {};
+}
+
+void Writing::early_reports(const Batch& batch) {
+    const auto drop = [this](const RunId& run) {
+        const auto it = std::find_if(state_.early_reports.begin(), state_.early_reports.end(),
+                                     [&](const auto& row) { return row.run == run; });
+        if (it == state_.early_reports.end()) return;
+        undo_.emplace_back([this, row = *it, at = it - state_.early_reports.begin()] {
+            state_.early_reports.insert(state_.early_reports.begin() + at, row);
+        });
+        state_.early_reports.erase(it);
+    };
+    for (const auto& row : batch.early_reports) {
+        drop(row.run);
+        append(state_.early_reports, row);
+    }
+    for (const auto& run : batch.early_reports_gone)
+        drop(run);
 }
 
 void Writing::audits(const Batch& batch) {

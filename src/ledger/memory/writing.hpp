@@ -54,6 +54,7 @@ class Writing {
     Status timers(const Batch& batch);
     Status runs(const Batch& batch);
     Status attempts(const Batch& batch);
+    void early_reports(const Batch& batch);
     void audits(const Batch& batch);
     Status outgoing(const Batch& batch);
     Status gaps(const Batch& batch);

@@ -110,6 +110,11 @@ Result<RunRow> Rows::run(Statement& row) {
     out.flow_version = row.string(31);
     out.reason = row.string(32);
     out.outputs_json = row.string(33);
+    WEIR_ASSIGN(origin, name(row.integer(34)));
+    out.origin = std::move(origin);
+    out.sends = row.small(35);
+    out.backend_version = row.string(36);
+    out.report_json = row.string(37);
     WEIR_TRY(read_events(row.text(30), out));
     return out;
 }

@@ -25,6 +25,8 @@ class Reading {
     Status held_events(Snapshot& out);
     Status timers(Snapshot& out);
     Status runs(Snapshot& out);
+    Status run_flows(Snapshot& out);
+    Status early_reports(Snapshot& out);
 
   private:
     Connection& connection_;
@@ -174,6 +176,29 @@ Status Reading::runs(Snapshot& out) {
     return {};
 }
 
+Status Reading::run_flows(Snapshot& out) {
+    WEIR_ASSIGN(query, connection_.prepare(
+                           "SELECT " WEIR_FLOW_VERSION_COLUMNS
+                           " FROM run r JOIN name n ON n.id = r.origin JOIN flow f ON f.team = r.flow_team "
+                           "AND f.name = r.flow JOIN flow_version v ON v.flow = f.flow AND v.version = "
+                           "r.flow_version LEFT JOIN blob b ON b.id = v.ir WHERE r.state <> 6 AND n.text = "
+                           "'api' AND v.deleted = 0 GROUP BY v.id ORDER BY v.id"));
+    WEIR_ASSIGN(rows, collect(query, [&](Statement& s) { return rows_.flow_version(s); }));
+    out.run_flows = std::move(rows);
+    return {};
+}
+
+Status Reading::early_reports(Snapshot& out) {
+    WEIR_ASSIGN(query,
+                connection_.prepare("SELECT id_hi, id_lo, time, body FROM early_report ORDER BY time"));
+    WEIR_ASSIGN(rows, collect(query, [](Statement& s) -> Result<EarlyReportRow> {
+                    return EarlyReportRow{RunId{uuid_of(s.integer(0), s.integer(1))}, from_ns(s.integer(2)),
+                                          s.string(3)};
+                }));
+    out.early_reports = std::move(rows);
+    return {};
+}
+
 } // namespace
 
 Result<Snapshot> read_snapshot(Connection& connection) {
@@ -190,6 +215,8 @@ Result<Snapshot> read_snapshot(Connection& connection) {
     WEIR_TRY(reading.held_events(out));
     WEIR_TRY(reading.timers(out));
     WEIR_TRY(reading.runs(out));
+    WEIR_TRY(reading.run_flows(out));
+    WEIR_TRY(reading.early_reports(out));
     WEIR_TRY(transaction.commit());
     return out;
 }

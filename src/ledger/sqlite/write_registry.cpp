@@ -112,9 +112,12 @@ Status Writer::write_flows(const Batch& batch) {
         WEIR_ASSIGN(ir, blob_key(row.flow.pipeline));
         WEIR_ASSIGN(backend, names_.key(*connection_, row.flow.backend));
         WEIR_ASSIGN(principal, names_.key(*connection_, row.principal));
-        WEIR_ASSIGN(end, connection_->prepare(
-                             "UPDATE flow_version SET to_seq = ? WHERE flow = ? AND to_seq IS NULL"));
-        WEIR_TRY(end.bind(row.from.value).bind(flow).run());
+        // A version that ends where it begins was never the current one.
+        if (!row.to) {
+            WEIR_ASSIGN(end, connection_->prepare(
+                                 "UPDATE flow_version SET to_seq = ? WHERE flow = ? AND to_seq IS NULL"));
+            WEIR_TRY(end.bind(row.from.value).bind(flow).run());
+        }
         WEIR_ASSIGN(
             insert,
             connection_->prepare(

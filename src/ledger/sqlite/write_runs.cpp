@@ -39,9 +39,9 @@ Status Writer::write_runs(const Batch& batch) {
             "created, created_seq, changed, state, sent_epoch, sent_deadline, looks, attempt, outcome, "
             "started, "
             "finished, cancel_requested, trigger_name, team, flow_team, flow, backend, principal, hold, "
-            "arguments, events, flow_version, reason, outputs) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-            "?, "
-            "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+            "origin, arguments, events, flow_version, reason, outputs, sends, backend_version, report) "
+            "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+            "?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     std::string events;
     for (const auto& row : batch.runs) {
         insert.bind(row.no.value)
@@ -67,7 +67,7 @@ Status Writer::write_runs(const Batch& batch) {
             .bind(to_ns(row.finished_at))
             .bind(to_ns(row.cancel_requested));
         for (const auto* text : {&row.trigger_name, &row.team, &row.flow_team, &row.flow, &row.backend,
-                                 &row.principal, &row.hold}) {
+                                 &row.principal, &row.hold, &row.origin}) {
             WEIR_ASSIGN(key, names_.key(*connection_, *text));
             insert.bind(key);
         }
@@ -76,7 +76,10 @@ Status Writer::write_runs(const Batch& batch) {
             .bind_text(events)
             .bind_text(row.flow_version)
             .bind_text(row.reason)
-            .bind_text(row.outputs_json);
+            .bind_text(row.outputs_json)
+            .bind(row.sends)
+            .bind_text(row.backend_version)
+            .bind_text(row.report_json);
         WEIR_TRY(insert.run());
     }
     return {};
@@ -84,11 +87,13 @@ Status Writer::write_runs(const Batch& batch) {
 
 Status Writer::write_run_updates(const Batch& batch) {
     if (batch.run_updates.empty()) return {};
-    WEIR_ASSIGN(update,
-                connection_->prepare(
-                    "UPDATE run SET state = ?, changed = ?, hold = ?, flow_version = ?, sent_epoch = ?, "
-                    "sent_deadline = ?, looks = ?, attempt = ?, outcome = ?, reason = ?, outputs = ?, "
-                    "started = ?, finished = ?, cancel_requested = ? WHERE run = ?"));
+    WEIR_ASSIGN(
+        update,
+        connection_->prepare(
+            "UPDATE run SET state = ?, changed = ?, hold = ?, flow_version = ?, sent_epoch = ?, "
+            "sent_deadline = ?, looks = ?, attempt = ?, outcome = ?, reason = ?, outputs = ?, "
+            "started = ?, finished = ?, cancel_requested = ?, sends = ?, backend_version = ?, report = ? "
+            "WHERE run = ?"));
     // An update says everything: of several of a run only the last is written, in order of the table.
     std::vector<std::pair<std::int64_t, std::size_t>> last;
     last.reserve(batch.run_updates.size());
@@ -113,6 +118,9 @@ Status Writer::write_run_updates(const Batch& batch) {
             .bind(to_ns(row.started_at))
             .bind(to_ns(row.finished_at))
             .bind(to_ns(row.cancel_requested))
+            .bind(row.sends)
+            .bind_text(row.backend_version)
+            .bind_text(row.report_json)
             .bind(row.no.value);
         WEIR_ASSIGN(changed, update.run_counted());
         if (changed != 1)
@@ -159,6 +167,24 @@ Status Writer::write_attempts(const Batch& batch) {
                           std::to_string(row.run.value) + " is settled already");
         WEIR_TRY(write_artifacts(row, false));
         WEIR_TRY(write_artifacts(row, true));
+    }
+    return {};
+}
+
+Status Writer::write_early_reports(const Batch& batch) {
+    for (const auto& row : batch.early_reports) {
+        WEIR_ASSIGN(put, connection_->prepare("INSERT INTO early_report(id_hi, id_lo, time, body) "
+                                              "VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET time = "
+                                              "excluded.time, body = excluded.body"));
+        WEIR_TRY(put.bind(high_half(row.run.uuid))
+                     .bind(low_half(row.run.uuid))
+                     .bind(to_ns(row.time))
+                     .bind_text(row.body)
+                     .run());
+    }
+    for (const auto& run : batch.early_reports_gone) {
+        WEIR_ASSIGN(drop, connection_->prepare("DELETE FROM early_report WHERE id_hi = ? AND id_lo = ?"));
+        WEIR_TRY(drop.bind(high_half(run.uuid)).bind(low_half(run.uuid)).run());
     }
     return {};
 }

@@ -185,10 +185,11 @@ Status Writer::disown(std::string_view reason) {
     WEIR_TRY(run_with_reason(
         "UPDATE run SET state = 6, outcome = 5, reason = ?, hold = 0, finished = (SELECT time FROM log WHERE "
         "log = 1), changed = (SELECT next_seq - 1 FROM log WHERE log = 1) WHERE state <> 6"));
-    // Timers of kind 1 bound how long a run may wait; schedules go on.
+    // Timers of the kinds above 0 are of runs; schedules go on.
     return connection_->run(
         "UPDATE timer SET end_seq = (SELECT next_seq - 1 FROM log WHERE log = 1), why = 'settled' WHERE "
-        "kind = 1 AND end_seq IS NULL; DELETE FROM outgoing; UPDATE log SET claimed = next_seq WHERE log = "
+        "kind >= 1 AND end_seq IS NULL; DELETE FROM outgoing; DELETE FROM early_report; UPDATE log SET "
+        "claimed = next_seq WHERE log = "
         "1");
 }
 

@@ -50,7 +50,7 @@ Status check_words(Listing listing, const Query& query) {
     if (!query.state.empty()) {
         if (listing == Listing::Runs && !run_state_from(query.state))
             return no_word("run state", query.state,
-                           "waiting, ready, sent, unknown, accepted, running, settled");
+                           "waiting, ready, sent, unknown, accepted, running, ended, settled");
         if (listing == Listing::Decisions && !verdict_from(query.state))
             return no_word("verdict", query.state, "fired, suppressed, failed");
         if (listing == Listing::Triggers && !trigger_state_from(query.state))

@@ -6,8 +6,8 @@ namespace weir::ledger {
 
 namespace {
 
-constexpr std::array<std::string_view, 7> run_state_words = {"waiting",  "ready",   "sent",   "unknown",
-                                                             "accepted", "running", "settled"};
+constexpr std::array<std::string_view, 8> run_state_words = {"waiting",  "ready",   "sent",    "unknown",
+                                                             "accepted", "running", "settled", "ended"};
 
 } // namespace
 

@@ -70,6 +70,11 @@ struct FlowSettings {
     Duration settle_after{0};             ///< backend null
     Outcome outcome = Outcome::Succeeded; ///< backend null
     std::string outputs_json = "{}";      ///< backend null
+    bool reports = false;     ///< kubeflow: the flow reports its own end (POST /v1/runs/ID/report)
+    std::string pipeline;     ///< kubeflow: name or id
+    std::string version;      ///< kubeflow: name, id or "latest"; empty: latest
+    std::string experiment;   ///< kubeflow: name; empty: the binding's
+    std::string display_name; ///< kubeflow: template; empty: the binding's
 };
 /// `corrupt` if the text is not what read_flows() wrote.
 Result<FlowSettings> read_settings(std::string_view settings_json);

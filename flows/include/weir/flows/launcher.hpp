@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,14 +23,25 @@ struct LaunchRequest {
 };
 
 enum class LaunchAnswer : std::uint8_t {
-    Accepted, ///< the backend has the run, durably
-    Refused,  ///< it will never run; `reason` says why
-    Unknown,  ///< no reply: look before anything else
-    Late,     ///< the deadline had passed before anything left: nothing was sent
+    Accepted,  ///< the backend has the run, durably
+    Refused,   ///< it will never run; `reason` says why
+    Unknown,   ///< no reply: look before anything else
+    Late,      ///< the deadline had passed before anything left: nothing was sent
+    Postponed, ///< nothing was sent, and nothing is left here: ask again at `next`; `reason` says why
 };
 struct LaunchReply {
     LaunchAnswer answer = LaunchAnswer::Unknown;
     std::string reason;
+    Instant next{};      ///< Postponed: not before
+    std::string version; ///< Accepted: what the backend resolved the flow's version to; empty: nothing
+};
+
+/// A launch that waits inside the backend.
+struct WaitingLaunch {
+    RunId run;
+    std::string reason; ///< one line for a person
+    Instant next{};     ///< when it is tried again
+    int tries = 0;      ///< how often it was in vain
 };
 
 enum class LookAnswer : std::uint8_t { Found, Absent, Unreachable };
@@ -55,6 +67,9 @@ class Launcher {
     virtual ~Launcher() = default;
     /// True if a look that finds nothing means that the run never started and never will.
     [[nodiscard]] virtual bool absence_is_final() const = 0;
+    /// How long after a request's deadline a run that a look does not find may still appear. 0 where absence
+    /// is final.
+    [[nodiscard]] virtual Duration absence_wait() const { return {}; }
     virtual void launch(LaunchRequest request, std::function<void(LaunchReply)> done) = 0;
     virtual void look(RunId run, std::function<void(LookReply)> done) = 0;
     /// Asks a run to end. Success means the request was taken; the end itself is reported by the RunWatcher.
@@ -67,7 +82,23 @@ class Launcher {
         (void)run, (void)attempt, (void)reason;
         done(unsupported("this backend cannot try a run again"));
     }
+    /// Launches that wait here for the server, each with its reason. Thread: any.
+    [[nodiscard]] virtual std::vector<WaitingLaunch> waiting() const { return {}; }
     virtual void close() = 0;
+};
+
+/// A run that weir did not launch, as its backend tells of it.
+struct SeenRun {
+    std::string backend;
+    std::string team; ///< of the place it was seen in
+    std::string pipeline_id;
+    std::string pipeline; ///< name; empty: an inline pipeline, or not known
+    std::string version_id;
+    std::string display_name;
+    std::string namespace_;
+    std::string experiment; ///< name or id
+    std::string arguments_json = "{}";
+    Instant created{};
 };
 
 /// What a backend knows about an attempt of a run.
@@ -82,6 +113,8 @@ struct RunReport {
     Instant finished_at{}; ///< as the backend recorded it
     std::vector<ArtifactRecord> inputs;
     std::vector<ArtifactRecord> outputs;
+    std::string note;            ///< one line: what was odd, a flap say; empty: nothing
+    std::optional<SeenRun> seen; ///< of a run that weir did not launch
 };
 
 /// The way to learn what became of runs.

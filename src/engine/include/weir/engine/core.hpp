@@ -26,10 +26,14 @@ inline constexpr int decision_semantics = 2; // ADR 10
 
 /// Documented limits of the core.
 struct CoreLimits {
-    int places_per_trigger = 16;      ///< launches of one trigger whose reply is open
-    int places = 256;                 ///< the same, all together
-    std::size_t waiting_max = 10'000; ///< firings one paused or tripped trigger holds back
-    int failures_per_hour = 100;      ///< failed decisions stored per trigger and hour
+    int places_per_trigger = 16;                       ///< launches of one trigger whose reply is open
+    int places = 256;                                  ///< the same, all together
+    std::size_t waiting_max = 10'000;                  ///< firings one paused or tripped trigger holds back
+    int failures_per_hour = 100;                       ///< failed decisions stored per trigger and hour
+    Duration report_grace = std::chrono::seconds(30);  ///< a flow's own report may be that much later
+    Duration outputs_grace = std::chrono::minutes(10); ///< the same where a trigger maps its outputs
+    std::size_t early_reports_max = 10'000;            ///< reports kept of runs not known yet
+    Duration early_reports_age = std::chrono::hours(24);
 };
 
 struct CoreConfig {
@@ -108,6 +112,8 @@ class Core {
     [[nodiscard]] std::optional<TriggerInfo> trigger(const std::string& team, const std::string& name) const;
     /// The document of a live trigger; nullptr if there is none.
     [[nodiscard]] const triggers::Trigger* document(const std::string& team, const std::string& name) const;
+    /// The version that a run is launched with: its own if it was asked for, else the current one.
+    [[nodiscard]] std::shared_ptr<const flows::FlowVersion> flow_of(const ledger::RunRow& run) const;
     [[nodiscard]] std::vector<std::shared_ptr<const flows::FlowVersion>> flows() const;
     [[nodiscard]] std::vector<std::string> flow_names(const std::string& team) const;
     /// The run that a manual request gives, made already or not.
@@ -152,6 +158,9 @@ class Core {
     std::map<std::pair<std::string, std::string>, std::shared_ptr<const flows::FlowVersion>> flows_;
     std::map<ledger::RunNo, ledger::RunRow> runs_;
     std::unordered_map<RunId, ledger::RunNo> run_ids_;
+    std::map<ledger::RunNo, std::shared_ptr<const flows::FlowVersion>>
+        run_flows_; ///< runs of a given version
+    std::map<RunId, ledger::EarlyReportRow> early_reports_;
     ReadyRuns ready_;
     std::unordered_map<Seq, Held> held_;
     using TimerName = std::tuple<ledger::TriggerNo, ledger::TimerKind, std::string>;

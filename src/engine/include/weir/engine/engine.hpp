@@ -55,14 +55,6 @@ struct ApplyReport {
     std::vector<std::string> problems; ///< "file:line:column: ..."; not empty: nothing was changed
 };
 
-/// A run of exactly this version of a flow, which need not be the registered one.
-struct StartRun {
-    RunId id;
-    std::shared_ptr<const flows::FlowVersion> flow;
-    std::string arguments_json;
-    std::string description;
-};
-
 /// One part of /readyz.
 struct ReadyItem {
     std::string name; ///< "ledger", "bus embedded", "source folder inbox", "backend local"
@@ -100,6 +92,24 @@ struct StreamReport {
     std::string detail; ///< why
 };
 
+/// A run of exactly this version of a flow, registered or not, under an id that the caller chose.
+struct StartRun {
+    RunId id;
+    std::shared_ptr<const flows::FlowVersion> flow;
+    std::string arguments_json;
+    std::string description; ///< kept with the decision
+};
+
+/// What a flow says of its own run. Everything but `run` may be left out; then it is not known.
+struct RunSaid {
+    RunId run;
+    int attempt = 0; ///< 0: the newest
+    std::optional<flows::Outcome> outcome;
+    std::string error;
+    std::string outputs_json = "{}"; ///< an object
+    std::vector<flows::ArtifactRecord> artifacts;
+};
+
 /// The engine as seen by the server: everything that changes something, and what only memory knows.
 /// Owner:  the application.
 /// Thread: any thread but the engine's own; each call returns when its effect is durable (or refused).
@@ -121,9 +131,12 @@ class Engine {
     virtual Result<RunId> run_flow(const std::string& team, const std::string& flow,
                                    const std::string& arguments_json, const std::string& request_id,
                                    const Actor& actor) = 0;
-    /// Records and launches a run of a flow version under an id of the caller's. `conflict`: there is a run of
-    /// that id.
+    /// Records and launches such a run. `conflict`: there is one of this id. The version is kept with the
+    /// flow's old ones unless it is the current one.
     virtual Result<RunId> start_run(const StartRun& run, const Actor& actor) = 0;
+    /// A flow's own report. True: recorded; false: known already. A run that is not known yet may come: its
+    /// report is kept for a day (`unavailable` if there are 10,000).
+    virtual Result<bool> report_run(const RunSaid& said, const Actor& actor) = 0;
     virtual Status cancel_run(const RunId& run, const Actor& actor) = 0;
     /// Opens a new attempt of a failed run: finished tasks are kept.
     virtual Status retry_run(const RunId& run, const Actor& actor) = 0;

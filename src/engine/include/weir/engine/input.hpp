@@ -39,7 +39,17 @@ struct TimerInput {
 
 /// Something learned about a run.
 struct RunFactInput {
-    enum class Kind : std::uint8_t { Lost, Missed, Accepted, Started, Settled } kind = Kind::Accepted;
+    enum class Kind : std::uint8_t {
+        Lost,
+        Missed,
+        Accepted,
+        Started,
+        Settled,   ///< an attempt has ended, and nothing more is awaited
+        Postponed, ///< nothing left: asked again at `until`
+        Ended,     ///< its backend says so: settles the attempt once the flow's own report is in
+        Seen,      ///< a run that weir did not launch (`seen`), as it is
+        Odd,       ///< what its backend says contradicts what is recorded: recorded, no more
+    } kind = Kind::Accepted;
     ledger::RunNo run;
     int attempt = 1;
     flows::Outcome outcome = flows::Outcome::Succeeded;
@@ -47,9 +57,29 @@ struct RunFactInput {
     std::string outputs_json = "{}";
     Instant started_at{};
     Instant finished_at{};
-    std::vector<flows::ArtifactRecord> inputs;  ///< Settled
-    std::vector<flows::ArtifactRecord> outputs; ///< Settled
-    std::string run_id;                         ///< replay: names the run instead of `run`
+    std::vector<flows::ArtifactRecord> inputs;  ///< Settled, Ended, Seen
+    std::vector<flows::ArtifactRecord> outputs; ///< Settled, Ended, Seen
+    std::string run_id;                         ///< replay, Seen, Odd: names the run instead of `run`
+    Instant until{};                            ///< Postponed
+    bool unsent = false;                        ///< Missed: this process knows that nothing left
+    std::string version;                        ///< Accepted: what the backend made of the flow's version
+    bool settled = false;                       ///< Seen: it has ended
+    std::optional<flows::SeenRun> seen;         ///< Seen
+    /// Started, Ended: the run settled before, and its backend has opened a further attempt. It comes along,
+    /// because the core forgets settled runs.
+    std::shared_ptr<const ledger::RunRow> reopened;
+};
+
+/// What a flow says of its own run. Merged with what the backend says; opens no attempt.
+struct ReportInput {
+    RunId run;
+    int attempt = 0; ///< 0: the newest
+    std::optional<flows::Outcome> outcome;
+    std::string error;
+    std::string outputs_json = "{}";
+    std::vector<flows::ArtifactRecord> artifacts;
+    std::string principal;
+    bool settled = false; ///< the run is in the ledger and has settled: recorded, no more
 };
 
 /// One trigger of an apply.
@@ -84,6 +114,12 @@ struct ResumeInput {
 struct RunFlowInput {
     std::string team, flow, arguments_json, request_id, principal, reason;
 };
+/// A run of exactly this version, under this id: what a KFP client asks for.
+struct StartRunInput {
+    RunId id;
+    std::shared_ptr<const flows::FlowVersion> flow;
+    std::string arguments_json, description, principal, reason;
+};
 struct CancelInput {
     ledger::RunNo run;
     std::string principal, reason;
@@ -109,7 +145,8 @@ struct Input {
     Duration late_by{0};              ///< arrivals: how much older they were
     std::vector<std::string> without; ///< streams left out because they were unreachable
     std::variant<ArrivalInput, TimerInput, RunFactInput, ApplyInput, DeleteTriggerInput, PauseInput,
-                 ResumeInput, RunFlowInput, CancelInput, RetryInput, AcceptGapInput>
+                 ResumeInput, RunFlowInput, CancelInput, RetryInput, AcceptGapInput, ReportInput,
+                 StartRunInput>
         what;
 };
 

@@ -41,6 +41,7 @@ class EngineService final : public Engine {
                            const std::string& arguments_json, const std::string& request_id,
                            const Actor& actor) override;
     Result<RunId> start_run(const StartRun& run, const Actor& actor) override;
+    Result<bool> report_run(const RunSaid& said, const Actor& actor) override;
     Status cancel_run(const RunId& run, const Actor& actor) override;
     Status retry_run(const RunId& run, const Actor& actor) override;
     Status publish(std::span<const events::Event> events) override;

@@ -29,7 +29,9 @@ struct ShellConfig {
     std::size_t buffer_max = 2000;                        ///< arrivals read ahead, per stream
     Duration launch_timeout = std::chrono::seconds(60);   ///< deadline of a request
     Duration look_first_after = std::chrono::seconds(60); ///< a launch decided longer ago looks first
-    Duration retry_min = std::chrono::milliseconds(100);  ///< back-off of commits and looks, doubling
+    /// Where absence is not final: a run that was sent twice and never seen is given up that long after.
+    Duration never_seen_after = std::chrono::hours(24);
+    Duration retry_min = std::chrono::milliseconds(100); ///< back-off of commits and looks, doubling
     Duration retry_max = std::chrono::seconds(10);
     Duration source_grace = std::chrono::minutes(5); ///< an unreachable stream is left out after it
     /// A person's act, and what a backend says of a run that goes on, wait this long for a stream that does
@@ -63,6 +65,9 @@ struct ShellPorts {
     /// The remote bus that takes what clients publish and what weir tells of runs, by way of the ledger.
     /// nullptr: nothing goes out.
     events::Bus* outside = nullptr;
+    /// A run of the ledger, settled or not. Asked on the shell's thread; empty: nothing is known of settled
+    /// runs.
+    std::function<Result<ledger::RunRow>(const RunId&)> find_run;
 };
 
 /// The engine's outside: puts inputs into one order, steps the core, commits, then acts.
@@ -94,6 +99,7 @@ class Shell {
     struct Outcome {
         std::optional<Error> error;
         std::optional<RunId> run;
+        bool recorded = true; ///< false: it was known already
     };
     using Done = std::function<void(Outcome)>;
     /// Feeds a change or command; `done` is called once it is durable, or refused.
@@ -214,6 +220,10 @@ class Shell {
     void look(ledger::RunNo run);
     void replied(ledger::RunNo run, const flows::LaunchReply& reply);
     void looked(ledger::RunNo run, const flows::LookReply& reply);
+    void absent(ledger::RunNo no, const ledger::RunRow& run);
+    void report_unknown(flows::RunReport report);
+    [[nodiscard]] bool made_already(const RunFactInput& fact) const;
+    static bool dated_by_backend(const RunFactInput& fact);
     void queue(Instant time, RunFactInput fact);
     void fact(ledger::RunNo run, RunFactInput::Kind kind, std::string reason = {});
     void refuse_run(ledger::RunNo run, std::string reason);
@@ -254,7 +264,16 @@ class Shell {
     Duration commit_backoff_{};
     std::string stalled_;
     std::optional<Error> fatal_;
-    std::map<ledger::RunNo, Instant> look_fresh_; ///< decided or looked for in this process, by wall clock
+    /// What this process knows of a launch before its request leaves.
+    struct Fresh {
+        Instant at;          ///< when it was decided or looked for, by wall clock
+        bool looked = false; ///< looks found nothing, for as long as that takes
+        bool unsent = false; ///< made `sent` here, and looked for first: nothing has left
+    };
+    std::map<ledger::RunNo, Fresh> fresh_;
+    std::set<ledger::RunNo> postponed_;            ///< their backend asked for patience: nothing has left
+    std::map<std::pair<RunId, int>, Instant> odd_; ///< contradictions recorded by this process
+    Instant opened_{};                             ///< requests of earlier processes are older than this
     std::multimap<SteadyInstant, std::function<void()>> later_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     Counters counters_;

@@ -59,6 +59,9 @@ struct Snapshot {
     std::vector<OutgoingRow> outgoing; ///< not published yet, in order
     std::vector<OpenTrigger> triggers; ///< all that are not deleted
     std::vector<FlowVersionRow> flows; ///< current version of each flow that is not deleted
+    /// Versions that runs of the origin "api" are of, which have not settled.
+    std::vector<FlowVersionRow> run_flows;
+    std::vector<EarlyReportRow> early_reports; ///< by time
     std::vector<OpenHeld> held;
     std::vector<HeldEvent> held_events;
     std::vector<TimerSetRow> timers; ///< open ones

@@ -134,12 +134,17 @@ struct HeldLeaveRow {
     std::optional<DecisionNo> decision;
 };
 
-enum class TimerKind : std::uint8_t { Slot, MaxAge };
+enum class TimerKind : std::uint8_t {
+    Slot,
+    MaxAge,
+    Report,    ///< of a run, trigger 0: its own report is awaited no longer
+    Postponed, ///< of a run, trigger 0: its backend is asked again
+};
 /// Timers are named by (trigger, kind, key); at most one of a name is open.
 struct TimerSetRow {
     TriggerNo trigger;
     TimerKind kind = TimerKind::Slot;
-    std::string key; ///< Slot: leaf name; MaxAge: run id
+    std::string key; ///< Slot: leaf name; others: run id
     Instant due;
     Seq set;
     std::string tzdata; ///< Slot: the tzdata version the instant was computed with
@@ -163,6 +168,7 @@ enum class RunState : std::uint8_t {
     Accepted, ///< the backend has it
     Running,  ///< the backend reports that it started
     Settled,  ///< its newest attempt ended
+    Ended,    ///< the backend says that its newest attempt ended; the flow's own report of it is awaited
 };
 std::string_view to_string(RunState state) noexcept;
 std::optional<RunState> run_state_from(std::string_view word) noexcept;
@@ -192,16 +198,20 @@ struct RunRow {
     std::string arguments_json; ///< given parameters, bound to declared types
     std::vector<EventRef> events;
     std::string principal; ///< manual runs: who
-    Instant created;       ///< the cause's time
+    std::string origin; ///< "" (a trigger), "manual", "api" (of a given flow version), "observed" (elsewhere)
+    Instant created;    ///< the cause's time
     Seq created_seq;
     RunState state = RunState::Ready;
-    std::string hold; ///< Waiting: "overlap", "paused", "breaker"
+    std::string hold; ///< Waiting: "overlap", "paused", "breaker"; Ready: "postponed"
     // As of the newest update:
     std::string flow_version; ///< resolved when sent
     Epoch sent_epoch;
     Instant sent_deadline{};
+    int sends = 0; ///< requests that left, or may have; the second one is a resend
     int looks = 0;
-    int attempt = 0; ///< 0: none opened
+    int attempt = 0;             ///< 0: none opened
+    std::string backend_version; ///< what the backend made of the flow's version: "PIPELINE/VERSION"
+    std::string report_json;     ///< what is known of the newest attempt before it settles (StoredReport)
     std::optional<flows::Outcome> outcome;
     std::string reason; ///< why refused, skipped, failed: one line
     std::string outputs_json = "{}";
@@ -220,8 +230,11 @@ struct RunUpdateRow {
     std::string flow_version;
     Epoch sent_epoch;
     Instant sent_deadline{};
+    int sends = 0;
     int looks = 0;
     int attempt = 0;
+    std::string backend_version;
+    std::string report_json;
     std::optional<flows::Outcome> outcome;
     std::string reason;
     std::string outputs_json = "{}";
@@ -242,6 +255,13 @@ struct AttemptRow {
     Instant finished_at{};
     std::vector<flows::ArtifactRecord> inputs;
     std::vector<flows::ArtifactRecord> outputs;
+};
+
+/// A report of a flow about a run that is not known yet: kept until the run is seen, a day at most.
+struct EarlyReportRow {
+    RunId run;
+    Instant time;
+    std::string body; ///< the report as JSON
 };
 
 enum class TriggerState : std::uint8_t { Active, Paused, Tripped, Deleted };
@@ -348,6 +368,8 @@ struct Batch {
     std::vector<RunUpdateRow> run_updates;
     std::vector<AttemptRow> attempts_opened;
     std::vector<AttemptRow> attempts_settled;
+    std::vector<EarlyReportRow> early_reports; ///< one of a run already there is replaced
+    std::vector<RunId> early_reports_gone;
     std::vector<TriggerVersionRow> trigger_versions;
     std::vector<TriggerStateRow> trigger_states;
     std::vector<FlowVersionRow> flow_versions;

@@ -1,0 +1,114 @@
+#include "stored_report.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+namespace weir::engine {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json artifacts_json(const std::vector<flows::ArtifactRecord>& artifacts) {
+    Json list = Json::array();
+    for (const auto& artifact : artifacts)
+        list.push_back({artifact.name, artifact.uri, artifact.type, artifact.metadata_json});
+    return list;
+}
+
+std::vector<flows::ArtifactRecord> artifacts_from(const Json& list) {
+    std::vector<flows::ArtifactRecord> artifacts;
+    for (const auto& item : list)
+        artifacts.push_back({item.at(0), item.at(1), item.at(2), item.at(3)});
+    return artifacts;
+}
+
+} // namespace
+
+std::optional<flows::Outcome> outcome_of_word(std::string_view word) {
+    for (const auto outcome : {flows::Outcome::Succeeded, flows::Outcome::Failed, flows::Outcome::Cancelled,
+                               flows::Outcome::Skipped, flows::Outcome::Refused, flows::Outcome::Lost})
+        if (word == flows::to_string(outcome)) return outcome;
+    return std::nullopt;
+}
+
+std::string encode(const StoredReport& report) {
+    Json out = Json::object();
+    if (const auto& own = report.own)
+        out["own"] = {{"outcome", own->outcome ? flows::to_string(*own->outcome) : std::string_view()},
+                      {"error", own->error},
+                      {"outputs", own->outputs_json},
+                      {"artifacts", artifacts_json(own->artifacts)}};
+    if (const auto& end = report.end)
+        out["end"] = {{"outcome", flows::to_string(end->outcome)},
+                      {"error", end->error},
+                      {"outputs", end->outputs_json},
+                      {"started_at", to_ns(end->started_at)},
+                      {"finished_at", to_ns(end->finished_at)},
+                      {"inputs", artifacts_json(end->inputs)},
+                      {"artifacts", artifacts_json(end->outputs)}};
+    return out.empty() ? std::string() : out.dump();
+}
+
+Result<StoredReport> decode_report(std::string_view json) {
+    StoredReport report;
+    if (json.empty()) return report;
+    try {
+        const auto in = Json::parse(json);
+        if (in.contains("own")) {
+            const auto& own = in.at("own");
+            report.own =
+                StoredReport::Own{outcome_of_word(own.at("outcome").get<std::string>()), own.at("error"),
+                                  own.at("outputs"), artifacts_from(own.at("artifacts"))};
+        }
+        if (in.contains("end")) {
+            const auto& end = in.at("end");
+            const auto outcome = outcome_of_word(end.at("outcome").get<std::string>());
+            if (!outcome) return corrupt("a stored report has no outcome");
+            report.end = StoredReport::End{*outcome,
+                                           end.at("error"),
+                                           end.at("outputs"),
+                                           from_ns(end.at("started_at")),
+                                           from_ns(end.at("finished_at")),
+                                           artifacts_from(end.at("inputs")),
+                                           artifacts_from(end.at("artifacts"))};
+        }
+    } catch (const Json::exception& error) {
+        return corrupt(std::string("a stored report does not read: ") + error.what());
+    }
+    return report;
+}
+
+RunFactInput settlement_of(const StoredReport& report) {
+    RunFactInput fact;
+    fact.kind = RunFactInput::Kind::Settled;
+    expects(report.end.has_value(), "an attempt settles whose end nobody has told");
+    fact.outcome = report.end->outcome;
+    fact.reason = report.end->error;
+    fact.outputs_json = report.end->outputs_json;
+    fact.started_at = report.end->started_at;
+    fact.finished_at = report.end->finished_at;
+    fact.inputs = report.end->inputs;
+    fact.outputs = report.end->outputs;
+    if (!report.own) return fact;
+    if (fact.reason.empty() && fact.outcome != flows::Outcome::Succeeded) fact.reason = report.own->error;
+    auto outputs = Json::parse(fact.outputs_json);
+    outputs.update(Json::parse(report.own->outputs_json));
+    fact.outputs_json = outputs.dump();
+    for (const auto& artifact : report.own->artifacts) {
+        std::erase_if(fact.outputs, [&](const auto& known) { return known.name == artifact.name; });
+        fact.outputs.push_back(artifact);
+    }
+    return fact;
+}
+
+StoredReport::Own own_of(const ReportInput& report) {
+    return {report.outcome, report.error, report.outputs_json, report.artifacts};
+}
+
+StoredReport::End end_of(const RunFactInput& fact) {
+    return {fact.outcome,     fact.reason, fact.outputs_json, fact.started_at,
+            fact.finished_at, fact.inputs, fact.outputs};
+}
+
+} // namespace weir::engine

@@ -1,0 +1,19 @@
+#include "schema/version_3.hpp"
+
+namespace weir::ledger::schema {
+
+const char* const version_3 = R"sql(
+-- Ends: sends, backend_version, report. Requests of runs that were sent before count as one.
+ALTER TABLE run ADD COLUMN origin INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE run ADD COLUMN sends INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE run ADD COLUMN backend_version TEXT NOT NULL DEFAULT '';
+ALTER TABLE run ADD COLUMN report TEXT NOT NULL DEFAULT '';
+UPDATE run SET sends = 1 WHERE sent_epoch > 0;
+
+-- Reports about runs that are not known yet.
+CREATE TABLE early_report(
+  id_hi INTEGER NOT NULL, id_lo INTEGER NOT NULL, time INTEGER NOT NULL, body TEXT NOT NULL,
+  PRIMARY KEY(id_hi, id_lo)) STRICT, WITHOUT ROWID;
+)sql";
+
+} // namespace weir::ledger::schema
