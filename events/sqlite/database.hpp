@@ -10,7 +10,7 @@
 
 #include <weir/base/result.hpp>
 
-// A thin cover over SQLite for the small files that the events library keeps. Private to it.
+// A thin cover over SQLite for the small files that the events library and the façade keep. Theirs alone.
 namespace weir::events::sqlite {
 
 /// The house's kind for a result code: full disk, I/O error, lock, no memory: `unavailable`; damage:

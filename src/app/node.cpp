@@ -10,6 +10,7 @@
 #include <weir/events/folder_source.hpp>
 
 #include "documents.hpp"
+#include "facade_mount.hpp"
 #include "signals.hpp"
 
 namespace weir::app {
@@ -53,6 +54,7 @@ Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options, flows::loca
     WEIR_TRY(node->open_storage());
     WEIR_TRY(node->open_backends());
     WEIR_TRY(node->open_engine());
+    WEIR_TRY(node->open_facade());
     return node;
 }
 
@@ -191,9 +193,23 @@ Status Node::open_engine() {
     return {};
 }
 
+Status Node::open_facade() {
+    if (!options_.facade) return {};
+    WEIR_ASSIGN(store, facade::open_pipeline_store(options_.config.data + "/pipelines.db"));
+    pipelines_ = std::move(store);
+    const char* path = std::getenv("PATH");
+    WEIR_ASSIGN(facade,
+                facade::Facade::open({*service_, ledger_->reader(), local_.get(), *pipelines_, clock_},
+                                     {WEIR_VERSION, path == nullptr ? "" : path}));
+    facade_ = std::move(facade);
+    api_->mount(facade_mount(*facade_));
+    return {};
+}
+
 Status Node::start() {
     const auto& config = options_.config;
     server::HttpLimits limits;
+    if (facade_) limits.header_bytes_max += facade::target_bytes_max;
     if (config.limits.requests) limits.handler_threads = static_cast<std::size_t>(*config.limits.requests);
     if (config.limits.connections)
         limits.connections_max = static_cast<std::size_t>(*config.limits.connections);

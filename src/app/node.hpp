@@ -13,6 +13,7 @@
 #include <weir/engine/shell.hpp>
 #include <weir/events/bus.hpp>
 #include <weir/events/source.hpp>
+#include <weir/facade/facade.hpp>
 #include <weir/flows/local/local_backend.hpp>
 #include <weir/flows/null/null_launcher.hpp>
 #include <weir/ledger/sqlite_ledger.hpp>
@@ -30,6 +31,7 @@ struct NodeOptions {
     config::Config config;
     bool makes_token = false; ///< with auth.required: DATA/token is made (weir dev)
     bool take_over = false;   ///< from an engine that still has the data folder
+    bool facade = false;      ///< answers the calls of Kubeflow Pipelines
 };
 
 /// Everything of one weir process, put together and taken apart in the right order.
@@ -59,6 +61,7 @@ class Node {
     Status open_storage();
     Status open_backends();
     Status open_engine();
+    Status open_facade();
     Status apply_documents();
     Status start_sources();
     void keep_house();
@@ -85,6 +88,8 @@ class Node {
     server::TokenAuthorizer bearers_{{}};
     Sync<FileWatch> tokens_file_;
     std::unique_ptr<server::Api> api_;
+    std::unique_ptr<facade::PipelineStore> pipelines_;
+    std::unique_ptr<facade::Facade> facade_;
     std::unique_ptr<server::HttpServer> http_;
     std::vector<std::unique_ptr<events::Source>> sources_;
     bool giving_up_ = false;

@@ -114,6 +114,7 @@ int dev(const cli::ServeOptions& options) {
     NodeOptions node;
     node.config = overridden(std::move(config), options);
     node.makes_token = true;
+    node.facade = true;
     return run("dev", std::move(node), options);
 }
 

@@ -84,6 +84,7 @@ Response unbuilt(const Route& route) {
 /// What the checks found out about a request.
 struct Api::Impl::Checked {
     const Route* route = nullptr;
+    const Mount* mount = nullptr; ///< then there is neither a route nor a target
     Target target;
     std::vector<std::string> values;
     Caller caller;
@@ -111,6 +112,10 @@ std::optional<Response> Api::Impl::check(const Request& request, Checked& checke
         request_metrics.refused(refusal->status == 400 ? "malformed" : "host_or_origin");
         return refusal;
     }
+    for (const auto& mount : mounts) {
+        if (request.target.starts_with(mount.prefix)) checked.mount = &mount;
+    }
+    if (checked.mount != nullptr) return check_mount(request, checked);
     if (request.target.size() > config.target_bytes_max) {
         return problem(414, "target-too-long",
                        "the request target is over " + std::to_string(config.target_bytes_max) + " bytes");
@@ -118,7 +123,40 @@ std::optional<Response> Api::Impl::check(const Request& request, Checked& checke
     auto target = parse_target(request.target);
     if (!target.ok()) return problem(target.error());
     checked.target = std::move(*target);
+    if (auto refusal = find_route(request, checked)) return refusal;
+    if (auto refusal = check_caller(request, checked.route->role, checked)) return refusal;
+    if (checked.route->answer == nullptr) return unbuilt(*checked.route);
+    checked.body_bytes_max = body_bytes_max(request, checked.route->body);
+    return std::nullopt;
+}
 
+std::optional<Response> Api::Impl::check_mount(const Request& request, Checked& checked) {
+    const auto& mount = *checked.mount;
+    const auto refuse = [&](int status, std::string_view detail, std::vector<Header> headers) {
+        auto response = mount.refusal(status, detail);
+        for (auto& header : headers)
+            response.headers.push_back(std::move(header));
+        return response;
+    };
+    if (request.target.size() > mount.target_bytes_max)
+        return refuse(414, "the request target is over " + std::to_string(mount.target_bytes_max) + " bytes",
+                      {});
+    const auto needs = mount.needs(request);
+    if (auto refusal = check_caller(request, needs.role, checked)) {
+        std::vector<Header> kept;
+        if (const auto* challenge = refusal->header("WWW-Authenticate"))
+            kept.push_back({"WWW-Authenticate", *challenge});
+        return refuse(refusal->status,
+                      refusal->status == 401 ? "this server asks for a token: Authorization: Bearer TOKEN"
+                                             : "the caller may not do this: it needs the scope `" +
+                                                   std::string(to_string(needs.role)) + "`",
+                      std::move(kept));
+    }
+    checked.body_bytes_max = needs.body_bytes_max;
+    return std::nullopt;
+}
+
+std::optional<Response> Api::Impl::find_route(const Request& request, Checked& checked) const {
     const std::string_view method = request.method == "HEAD" ? std::string_view("GET") : request.method;
     std::vector<std::string_view> values;
     std::string allow;
@@ -150,14 +188,10 @@ std::optional<Response> Api::Impl::check(const Request& request, Checked& checke
             400, "unknown-parameter",
             "this route has no query parameter \"" + printable(name, 64) + "\"" + did_you_mean(name, known));
     }
-    if (auto refusal = check_caller(request, checked)) return refusal;
-    if (checked.route->answer == nullptr) return unbuilt(*checked.route);
-    checked.body_bytes_max = body_bytes_max(request, checked.route->body);
     return std::nullopt;
 }
 
-std::optional<Response> Api::Impl::check_caller(const Request& request, Checked& checked) {
-    const auto role = checked.route->role;
+std::optional<Response> Api::Impl::check_caller(const Request& request, Role role, Checked& checked) {
     if (role == Role::Open || (role == Role::Watch && config.watch_is_open)) return std::nullopt;
     auto caller = ports.authorizer.identify(request);
     if (!caller.ok() && caller.error().kind != ErrorKind::Denied) return problem(caller.error());
@@ -193,30 +227,42 @@ Admission Api::Impl::admit(const Request& head) {
     return admission;
 }
 
+std::optional<Response> Api::Impl::check_size(const Request& request, const Checked& checked) const {
+    if (request.body.size() <= checked.body_bytes_max) return std::nullopt;
+    const auto detail =
+        "the body is over the limit of this route: " + std::to_string(checked.body_bytes_max) + " bytes";
+    return checked.mount != nullptr ? checked.mount->refusal(413, detail)
+                                    : problem(413, "body-too-large", detail);
+}
+
+/// Of a request that passed every check.
+Response Api::Impl::answer(const Request& request, Checked& checked) {
+    VisibleReader reader(ports.reader, checked.caller);
+    if (checked.mount != nullptr) return checked.mount->answer(request, checked.caller, reader);
+    if (auto refusal = check_media_type(request, checked.route->body)) return std::move(*refusal);
+    auto answer = (this->*checked.route->answer)(
+        Call{request, checked.target, std::move(checked.values), checked.caller, reader});
+    return answer.ok() ? std::move(*answer) : problem(answer.error());
+}
+
 Response Api::Impl::handle(const Request& request) {
     const auto began = ports.clock.steady_now();
     Checked checked;
     auto response = check(request, checked);
-    if (!response && request.body.size() > checked.body_bytes_max) {
-        response = problem(
-            413, "body-too-large",
-            "the body is over the limit of this route: " + std::to_string(checked.body_bytes_max) + " bytes");
-    }
-    if (!response) response = check_media_type(request, checked.route->body);
-    if (!response) {
-        VisibleReader reader(ports.reader, checked.caller);
-        auto answer = (this->*checked.route->answer)(
-            Call{request, checked.target, std::move(checked.values), checked.caller, reader});
-        response = answer.ok() ? std::move(*answer) : problem(answer.error());
-    }
+    if (!response) response = check_size(request, checked);
+    if (!response) response = answer(request, checked);
     if (response->status == 500) {
         log::warn("a request failed", {{"method", request.method},
                                        {"target", printable(request.target, 200)},
                                        {"status", response->status},
                                        {"peer", request.peer}});
     }
-    const auto pattern = checked.route == nullptr ? std::string_view("none") : checked.route->pattern;
-    const auto method = checked.route == nullptr ? std::string_view("other") : checked.route->method;
+    std::string_view pattern = "none", method = "other";
+    if (checked.mount != nullptr) pattern = checked.mount->prefix;
+    if (checked.route != nullptr) {
+        pattern = checked.route->pattern;
+        method = checked.route->method;
+    }
     request_metrics.answered(method, pattern, response->status, ports.clock.steady_now() - began);
     return std::move(*response);
 }
@@ -236,6 +282,10 @@ Admission Api::admit(const Request& head) {
 Handler Api::handler() {
     return {[this](const Request& head) { return admit(head); },
             [this](const Request& request) { return handle(request); }};
+}
+
+void Api::mount(Mount mount) {
+    impl_->mounts.push_back(std::move(mount));
 }
 
 void Api::bound_to(std::uint16_t port) {

@@ -107,11 +107,16 @@ struct Api::Impl {
     Guard guard;
     std::atomic<std::uint16_t> port{0};
     RequestMetrics request_metrics;
+    std::vector<Mount> mounts;
 
   private:
     struct Checked;
     std::optional<Response> check(const Request& request, Checked& checked);
-    std::optional<Response> check_caller(const Request& request, Checked& checked);
+    std::optional<Response> find_route(const Request& request, Checked& checked) const;
+    std::optional<Response> check_mount(const Request& request, Checked& checked);
+    std::optional<Response> check_caller(const Request& request, Role role, Checked& checked);
+    std::optional<Response> check_size(const Request& request, const Checked& checked) const;
+    Response answer(const Request& request, Checked& checked);
     [[nodiscard]] std::size_t body_bytes_max(const Request& request, BodyKind kind) const;
 };
 

@@ -11,6 +11,7 @@
 #include <weir/ledger/reader.hpp>
 #include <weir/server/authorizer.hpp>
 #include <weir/server/http.hpp>
+#include <weir/server/mount.hpp>
 
 namespace weir::server {
 
@@ -62,6 +63,9 @@ class Api {
     Admission admit(const Request& head);
     /// Both as the HTTP server wants them. The Api must outlive the server.
     Handler handler();
+
+    /// Hands every target that begins with the mount's prefix to it. Before the first request.
+    void mount(Mount mount);
 
     /// The port the server got: Host must name it from now on. 0 (at first): any port.
     void bound_to(std::uint16_t port);

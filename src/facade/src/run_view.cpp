@@ -1,0 +1,150 @@
+#include "run_view.hpp"
+
+#include <weir/base/digest.hpp>
+
+namespace weir::facade {
+namespace {
+
+using ledger::RunState;
+
+constexpr std::string_view trigger_prefix = "kfp-";
+constexpr std::string_view service_account = "pipeline-runner";
+
+std::string_view end_state(const std::optional<flows::Outcome>& outcome) noexcept {
+    if (outcome == flows::Outcome::Succeeded) return "SUCCEEDED";
+    if (outcome == flows::Outcome::Skipped) return "SKIPPED";
+    return "FAILED";
+}
+
+std::string_view task_state(flows::TaskState state) noexcept {
+    switch (state) {
+        case flows::TaskState::Pending: return "PENDING";
+        case flows::TaskState::Running: return "RUNNING";
+        case flows::TaskState::Succeeded: return "SUCCEEDED";
+        case flows::TaskState::Skipped: return "SKIPPED";
+        case flows::TaskState::Failed:
+        case flows::TaskState::Cancelled: break;
+    }
+    return "FAILED";
+}
+
+Json entry(Instant time, std::string_view state) {
+    return {{"update_time", time_text(time)}, {"state", state}};
+}
+
+Json history_of(const RunView& view, const std::vector<ledger::AttemptRow>& attempts) {
+    auto history = Json::array({entry(view.created, "PENDING")});
+    for (const auto& attempt : attempts) {
+        if (to_ns(attempt.started_at) != 0 || (attempt.attempt > 1 && !attempt.settled))
+            history.push_back(
+                entry(to_ns(attempt.started_at) != 0 ? attempt.started_at : view.created, "RUNNING"));
+        if (attempt.settled) history.push_back(entry(attempt.finished_at, end_state(attempt.outcome)));
+    }
+    // One that was refused has no attempt.
+    if (view.row.state == RunState::Settled && attempts.empty())
+        history.push_back(entry(view.finished, view.state));
+    if (view.state == "RUNNING" && history.back()["state"] != "RUNNING")
+        history.push_back(
+            entry(to_ns(view.row.started_at) != 0 ? view.row.started_at : view.created, "RUNNING"));
+    return history;
+}
+
+Json tasks_of(const RunView& view, const std::vector<flows::TaskRecord>& tasks) {
+    auto list = Json::array();
+    for (const auto& task : tasks) {
+        const auto slash = task.name.rfind('/');
+        const auto state = task_state(task.state);
+        const auto created = to_ns(task.started_at) != 0 ? task.started_at : view.created;
+        const auto updated = to_ns(task.finished_at) != 0 ? task.finished_at : created;
+        Json json{
+            {"run_id", view.shown_id},
+            {"task_id", Uuid::time_led(view.created, sha256(view.shown_id + "/" + task.name)).to_string()},
+            {"display_name", slash == std::string::npos ? task.name : task.name.substr(slash + 1)},
+            {"create_time", time_text(created)},
+            {"start_time", time_text(task.started_at)},
+            {"end_time", time_text(task.finished_at)},
+            {"state", state},
+            {"state_history", Json::array({entry(updated, state)})}};
+        list.push_back(std::move(json));
+    }
+    return list;
+}
+
+void add(Json& json, const char* name, const std::string& text) {
+    if (!text.empty()) json[name] = text;
+}
+
+} // namespace
+
+std::string_view runtime_state(const ledger::RunRow& row) noexcept {
+    if (row.state == RunState::Settled) return end_state(row.outcome);
+    if (to_ns(row.cancel_requested) != 0) return "CANCELING";
+    if (row.state == RunState::Running || row.attempt > 1) return "RUNNING";
+    return "PENDING";
+}
+
+std::string trigger_of_recurring(const std::string& recurring) {
+    return std::string(trigger_prefix) + recurring;
+}
+
+std::string recurring_of_trigger(const std::string& trigger) {
+    if (!trigger.starts_with(trigger_prefix)) return "";
+    auto id = trigger.substr(trigger_prefix.size());
+    return Uuid::parse(id).ok() ? id : "";
+}
+
+RunView make_view(ledger::RunRow row, std::optional<RunNote> note, const std::string& default_experiment) {
+    RunView view;
+    view.state = runtime_state(row);
+    view.created = note && to_ns(note->created) != 0 ? note->created : row.created;
+    if (row.state == RunState::Settled)
+        view.finished = to_ns(row.finished_at) != 0 ? row.finished_at : view.created;
+    view.recurring = recurring_of_trigger(row.trigger_name);
+    view.experiment = default_experiment;
+    view.shown_id = row.id.to_string();
+    view.display_name = row.flow + "-" + view.shown_id.substr(0, 8);
+    if (note) {
+        if (!note->recurring.empty()) view.recurring = note->recurring;
+        if (!note->experiment.empty()) view.experiment = note->experiment;
+        if (!note->shown_id.empty()) view.shown_id = note->shown_id;
+        if (!note->display_name.empty()) view.display_name = note->display_name;
+    }
+    view.row = std::move(row);
+    view.note = std::move(note);
+    return view;
+}
+
+Json run_json(const RunView& view, const RunDetails& details, const Json& spec) {
+    Json json{{"experiment_id", view.experiment},
+              {"run_id", view.shown_id},
+              {"display_name", view.display_name},
+              {"storage_state", view.note && view.note->archived ? "ARCHIVED" : "AVAILABLE"},
+              {"service_account", service_account},
+              {"created_at", precise_time_text(view.created)},
+              {"scheduled_at", time_text(view.created)},
+              {"finished_at", time_text(view.finished)},
+              {"state", view.state}};
+    Json runtime = Json::object();
+    if (view.note) {
+        const auto& note = *view.note;
+        add(json, "description", note.description);
+        add(json, "service_account", note.service_account);
+        if (!note.pipeline.empty()) {
+            json["pipeline_version_reference"] = {{"pipeline_id", note.pipeline},
+                                                  {"pipeline_version_id", note.version}};
+        }
+        if (!note.plugins_json.empty()) json["plugins_input"] = stored_json(note.plugins_json);
+        if (!note.parameters_json.empty()) runtime["parameters"] = stored_json(note.parameters_json);
+        add(runtime, "pipeline_root", note.pipeline_root);
+    } else if (!view.row.arguments_json.empty() && view.row.arguments_json != "{}") {
+        runtime["parameters"] = as_struct(stored_json(view.row.arguments_json));
+    }
+    if (!spec.is_null()) json["pipeline_spec"] = spec;
+    if (!runtime.empty()) json["runtime_config"] = std::move(runtime);
+    add(json, "recurring_run_id", view.recurring);
+    json["state_history"] = history_of(view, details.attempts);
+    if (!details.tasks.empty()) json["run_details"] = {{"task_details", tasks_of(view, details.tasks)}};
+    return json;
+}
+
+} // namespace weir::facade
