@@ -110,6 +110,8 @@ Status Node::open_backends() {
         WEIR_ASSIGN(backend, flows::local::LocalBackend::open(std::move(local), supervisor_, clock_));
         local_ = std::move(backend);
     }
+    WEIR_ASSIGN(kubeflow, open_kubeflow_backends(config, clock_));
+    kubeflow_ = std::move(kubeflow);
     if (!config.backends.null) return {};
     flows::null::NullSettings null;
     null.folder = config.data + "/null";
@@ -133,11 +135,14 @@ engine::ShellConfig Node::shell_config() const {
     set(given.event_bytes, shell.events.bytes_max);
     shell.source_grace = given.source_grace.value_or(shell.source_grace);
     shell.launch_timeout = given.launch_timeout.value_or(shell.launch_timeout);
+    shell.limits.report_grace = given.report_grace.value_or(shell.limits.report_grace);
+    shell.limits.outputs_grace = given.outputs_grace.value_or(shell.limits.outputs_grace);
     return shell;
 }
 
 Status Node::open_engine() {
     engine::ShellPorts ports{clock_, *ledger_, {}, {}, {}, {}, {}};
+    ports.find_run = [this](const RunId& run) { return ledger_->reader().run(run); };
     for (const auto& named : buses_)
         ports.buses.push_back(named.bus.get());
     if (publish_->remote()) ports.outside = publish_;
@@ -150,6 +155,8 @@ Status Node::open_engine() {
     };
     if (local_) add_backend("local", *local_);
     if (null_) add_backend("null", *null_);
+    for (const auto& named : kubeflow_)
+        add_backend(named.name, *named.backend);
     ports.post = [this](std::function<void()> task) { loop_.post(std::move(task)); };
     ports.commit_on = [this](std::function<void()> task) {
         expects(commits_->try_post(std::move(task)), "more than one commit is under way");
@@ -162,6 +169,8 @@ Status Node::open_engine() {
     };
     if (local_) local_->on_report(report);
     if (null_) null_->on_report(report);
+    for (const auto& named : kubeflow_)
+        named.backend->on_report(report);
     WEIR_TRY(shell_->open());
     if (shell_->instance() != options_.config.instance)
         log::warn("the ledger keeps the name it was made with",
@@ -170,9 +179,15 @@ Status Node::open_engine() {
     for (const auto& named : buses_)
         if (!named.bus->remote()) named.bus->on_append([this] { loop_.wake(); });
     const char* path = std::getenv("PATH");
-    service_ = std::make_unique<engine::EngineService>(
-        engine::ServicePorts{loop_, *shell_, *publish_, ledger_->reader(), [this] { return readiness(); },
-                             allowed, path == nullptr ? "" : path});
+    service_ = std::make_unique<engine::EngineService>(engine::ServicePorts{
+        loop_, *shell_, *publish_, ledger_->reader(), [this] { return readiness(); },
+        [this] { return metrics(); }, [this](const flows::FlowVersion& flow) { return check_flow(flow); },
+        path == nullptr ? "" : path});
+    open_api();
+    return {};
+}
+
+void Node::open_api() {
     const auto& given = options_.config;
     server::ApiConfig config;
     config.version = WEIR_VERSION;
@@ -188,13 +203,17 @@ Status Node::open_engine() {
     set(given.limits.batch_events, config.batch_events_max);
     const auto& authorizer =
         given.auth.required ? static_cast<const server::Authorizer&>(bearers_) : everybody_;
-    api_ = std::make_unique<server::Api>(
-        server::ApiPorts{*service_, ledger_->reader(), local_.get(), authorizer, clock_}, config);
-    return {};
+    tasks_ = std::make_unique<TasksByBackend>(ledger_->reader());
+    if (local_) tasks_->add("local", *local_);
+    for (const auto& named : kubeflow_)
+        tasks_->add(named.name, *named.backend);
+    api_ = std::make_unique<server::Api>(server::ApiPorts{*service_, ledger_->reader(), tasks_.get(),
+                                                          authorizer, clock_, [this] { return waiting(); }},
+                                         config);
 }
 
 Status Node::open_facade() {
-    if (!options_.facade) return {};
+    if (!options_.config.facade.value_or(options_.facade)) return {};
     WEIR_ASSIGN(store, facade::open_pipeline_store(options_.config.data + "/pipelines.db"));
     pipelines_ = std::move(store);
     const char* path = std::getenv("PATH");
@@ -332,10 +351,26 @@ Status Node::check_backend(const std::string& team, const std::string& backend) 
     return running_.with([](const auto& config) { return config; })->check_backend(team, backend);
 }
 
+/// What only the server tells is looked at too, as far as it has told.
+Status Node::check_flow(const flows::FlowVersion& flow) const {
+    const auto config = running_.with([](const auto& shared) { return shared; });
+    WEIR_TRY(config->check_flow(flow));
+    for (const auto& named : kubeflow_) {
+        if (named.name != flow.backend) continue;
+        const auto binding = config->binding(flow.team, flow.backend);
+        if (binding && binding->namespace_.empty() && named.backend->status().multi_user.value_or(false))
+            return Error(ErrorKind::Denied, "the server of the backend " + flow.backend +
+                                                " is for many users, and the team " + flow.team +
+                                                " has no namespace there; `teams` in the configuration "
+                                                "binds it to one");
+    }
+    return {};
+}
+
 void Node::take_live(const config::Config& fresh, std::vector<config::Token> tokens) {
     auto config = running();
     config.log_level = fresh.log_level;
-    config.teams = fresh.teams;
+    config.take_teams(fresh);
     config.limits.payload_retention = fresh.limits.payload_retention;
     config.auth.tokens = fresh.auth.tokens;
     for (const auto& name : config::changes_between(config, fresh).live) {
@@ -372,10 +407,29 @@ std::vector<engine::ReadyItem> Node::readiness() const {
         const auto state = source->state();
         items.push_back({"source " + state.name, state.healthy, state.detail});
     }
-    if (!local_) return items;
-    const bool alive = supervisor_.alive();
-    items.push_back({"backend local", alive, alive ? "" : "its supervisor is gone: restart weir"});
+    if (local_) {
+        const bool alive = supervisor_.alive();
+        items.push_back({"backend local", alive, alive ? "" : "its supervisor is gone: restart weir"});
+    }
+    for (const auto& named : kubeflow_)
+        items.push_back(readiness_of(named.name, named.backend->status()));
     return items;
+}
+
+std::vector<engine::MetricValue> Node::metrics() const {
+    std::vector<engine::MetricValue> values;
+    for (const auto& named : kubeflow_)
+        add_metrics(named.name, named.backend->status(), values);
+    return values;
+}
+
+std::vector<flows::WaitingLaunch> Node::waiting() const {
+    std::vector<flows::WaitingLaunch> all;
+    for (const auto& launcher : launchers_) {
+        auto some = launcher->waiting();
+        all.insert(all.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
+    }
+    return all;
 }
 
 Node::~Node() {
@@ -388,6 +442,8 @@ Node::~Node() {
     commits_.reset();
     if (local_) local_->close();
     if (null_) null_->close();
+    for (const auto& named : kubeflow_)
+        named.backend->close();
     for (const auto& named : buses_) {
         named.bus->on_append({});
         named.bus->close();

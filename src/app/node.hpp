@@ -20,6 +20,7 @@
 #include <weir/server/api.hpp>
 #include <weir/server/http_server.hpp>
 
+#include "backends.hpp"
 #include "buses.hpp"
 #include "team_launcher.hpp"
 #include "tokens.hpp"
@@ -31,7 +32,7 @@ struct NodeOptions {
     config::Config config;
     bool makes_token = false; ///< with auth.required: DATA/token is made (weir dev)
     bool take_over = false;   ///< from an engine that still has the data folder
-    bool facade = false;      ///< answers the calls of Kubeflow Pipelines
+    bool facade = false;      ///< answers the calls of Kubeflow Pipelines, unless the configuration says
 };
 
 /// Everything of one weir process, put together and taken apart in the right order.
@@ -68,7 +69,11 @@ class Node {
     void watch_tokens();
     [[nodiscard]] engine::ShellConfig shell_config() const;
     [[nodiscard]] Status check_backend(const std::string& team, const std::string& backend) const;
+    [[nodiscard]] Status check_flow(const flows::FlowVersion& flow) const;
     [[nodiscard]] std::vector<engine::ReadyItem> readiness() const;
+    [[nodiscard]] std::vector<engine::MetricValue> metrics() const;
+    [[nodiscard]] std::vector<flows::WaitingLaunch> waiting() const;
+    void open_api();
 
     NodeOptions options_;
     Sync<std::shared_ptr<const config::Config>> running_;
@@ -81,12 +86,14 @@ class Node {
     events::Bus* publish_ = nullptr; ///< of buses_: takes what is published here
     std::unique_ptr<flows::local::LocalBackend> local_;
     std::unique_ptr<flows::null::NullLauncher> null_;
+    std::vector<NamedKubeflow> kubeflow_;
     std::vector<std::unique_ptr<TeamLauncher>> launchers_; ///< what teams are let use of them
     std::unique_ptr<engine::Shell> shell_;
     std::unique_ptr<engine::EngineService> service_;
     server::AllowAll everybody_;
     server::TokenAuthorizer bearers_{{}};
     Sync<FileWatch> tokens_file_;
+    std::unique_ptr<TasksByBackend> tasks_;
     std::unique_ptr<server::Api> api_;
     std::unique_ptr<facade::PipelineStore> pipelines_;
     std::unique_ptr<facade::Facade> facade_;

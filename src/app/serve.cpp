@@ -61,6 +61,7 @@ Status check(const config::Config& config, bool makes_token) {
     if (config.auth.required && config.auth.tokens.empty() && !makes_token)
         return invalid(config.file + ": auth.required needs auth.tokens, a file that `weir token new` fills");
     WEIR_TRY(check_bus_kinds(config));
+    WEIR_TRY(check_backend_kinds(config));
     const auto outside = config::check_outside(config);
     std::string all;
     for (const auto* list : {&outside.problems, &outside.warnings})

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include <weir/flows/launcher.hpp>
 
@@ -17,6 +18,8 @@ class TeamLauncher final : public flows::Launcher {
         : name_(std::move(name)), backend_(backend), allowed_(std::move(allowed)) {}
 
     [[nodiscard]] bool absence_is_final() const override { return backend_.absence_is_final(); }
+    [[nodiscard]] Duration absence_wait() const override { return backend_.absence_wait(); }
+    [[nodiscard]] std::vector<flows::WaitingLaunch> waiting() const override { return backend_.waiting(); }
     void launch(flows::LaunchRequest request, std::function<void(flows::LaunchReply)> done) override {
         if (const auto allowed = allowed_(request.flow->team, name_); !allowed.ok())
             return done({flows::LaunchAnswer::Refused, allowed.error().message});

@@ -107,7 +107,7 @@ void Parser::add_listings() {
                 {team,
                  trigger,
                  flow,
-                 {"state", "waiting, ready, sent, unknown, accepted, running, settled"},
+                 {"state", "waiting, ready, sent, unknown, accepted, running, ended, settled"},
                  {"outcome", "succeeded, failed, cancelled, skipped, refused, lost"}},
                 true);
     auto [events, options] = add_listing("events", "list recorded events, newest first",

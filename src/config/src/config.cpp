@@ -147,6 +147,25 @@ std::optional<flows::kubeflow::Binding> Config::binding(const std::string& team,
     return found == bindings.end() ? flows::kubeflow::Binding{} : found->second;
 }
 
+void Config::take_teams(const Config& fresh) {
+    if (!fresh.teams && teams && !backends.kubeflow.empty()) return; // nobody else is bound
+    auto taken = fresh.teams;
+    if (taken)
+        for (auto& [name, team] : *taken)
+            for (const auto& [backend, _] : backends.kubeflow) {
+                const auto wanted = fresh.binding(name, backend);
+                const auto has = binding(name, backend);
+                if (!wanted || wanted == has) continue;
+                if (has) {
+                    team.bindings[backend] = *has;
+                } else {
+                    std::erase(team.backends, backend);
+                    team.bindings.erase(backend);
+                }
+            }
+    teams = std::move(taken);
+}
+
 std::vector<std::string_view> Backends::names() const {
     std::vector<std::string_view> out;
     if (local) out.emplace_back("local");
@@ -215,6 +234,17 @@ Changes changes_between(const Config& running, const Config& fresh) {
             note(name);
     for (const auto& [name, json] : fresh.said)
         if (running.said.count(name) == 0) note(name);
+    // A backend is opened with the bindings that there are then.
+    std::vector<std::string> teams;
+    if (!fresh.teams) teams.emplace_back("*");
+    if (fresh.teams)
+        for (const auto& [team, _] : *fresh.teams)
+            teams.push_back(team);
+    for (const auto& [backend, _] : running.backends.kubeflow)
+        for (const auto& team : teams)
+            if (const auto wanted = fresh.binding(team, backend);
+                wanted && wanted != running.binding(team, backend))
+                note("teams.bindings");
     return changes;
 }
 

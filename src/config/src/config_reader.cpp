@@ -190,6 +190,13 @@ class Reader {
             teams.emplace(key.text, std::move(team));
         }
         config_.teams = std::move(teams);
+        for (const auto& [name, backend] : config_.backends.kubeflow) {
+            const auto& named = *config_.teams;
+            if (std::none_of(named.begin(), named.end(),
+                             [&, at = name](const auto& team) { return config_.allows(team.first, at); }))
+                problem(node->place, "teams: no team may use the Kubeflow backend \"" + name +
+                                         "\"; name it in a team's `backends`, or leave it out");
+        }
         for (const auto& [name, backend] : config_.backends.kubeflow)
             for (std::size_t i = 0; i < backend.options.watch.places.size(); ++i)
                 if (const auto& team = backend.options.watch.places[i].team; !config_.allows(team, name))

@@ -181,10 +181,9 @@ ApplyPlan read_apply(const ApplyRequest& request, const std::string& path) {
     return plan;
 }
 
-void check_backends(ApplyPlan& plan,
-                    const std::function<Status(const std::string&, const std::string&)>& allowed) {
+void check_flows(ApplyPlan& plan, const std::function<Status(const flows::FlowVersion&)>& allowed) {
     for (const auto& flow : plan.input.flows)
-        if (const auto status = allowed(flow->team, flow->backend); !status.ok())
+        if (const auto status = allowed(*flow); !status.ok())
             plan.report.problems.push_back("flow " + flow->team + "/" + flow->flow + ": " +
                                            status.error().message);
 }

@@ -29,9 +29,8 @@ struct ApplyPlan {
 /// report.
 ApplyPlan read_apply(const ApplyRequest& request, const std::string& path);
 
-/// Adds a problem for each flow whose team may not use its backend.
-void check_backends(ApplyPlan& plan,
-                    const std::function<Status(const std::string&, const std::string&)>& allowed);
+/// Adds a problem for each flow that is not allowed.
+void check_flows(ApplyPlan& plan, const std::function<Status(const flows::FlowVersion&)>& allowed);
 
 /// `denied` if a document of the plan, or the flow that one of its triggers launches, belongs to a team that
 /// the caller does not reach.

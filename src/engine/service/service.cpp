@@ -77,7 +77,7 @@ Status EngineService::read(std::function<void()> work) {
 
 Result<ApplyReport> EngineService::apply(const ApplyRequest& request) {
     auto plan = std::make_shared<ApplyPlan>(read_apply(request, ports_.path));
-    if (ports_.check_backend) check_backends(*plan, ports_.check_backend);
+    if (ports_.check_flow) check_flows(*plan, ports_.check_flow);
     if (!plan->report.problems.empty()) return plan->report;
     WEIR_TRY(check_teams(*plan));
     auto outcome = carry([this, plan, dry_run = request.dry_run](const Shell::Done& done) {

@@ -173,6 +173,9 @@ std::vector<MetricValue> EngineService::metrics() {
         }
         gauge("ledger_stalled", "1 while the ledger cannot write.", shell.stalled().empty() ? 0 : 1);
     });
+    if (ports_.more_metrics)
+        for (auto& value : ports_.more_metrics())
+            values->push_back(std::move(value));
     return *values;
 }
 

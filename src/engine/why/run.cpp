@@ -107,9 +107,13 @@ class RunStory {
   public:
     RunStory(ledger::LedgerReader& reader, ledger::RunRow run) : reader_(reader), run_(std::move(run)) {}
 
-    Result<WhyRun> tell() {
+    Result<WhyRun> tell(const flows::WaitingLaunch* waiting) {
         out_ += "Run " + run_.id.to_string() + " of flow " + run_.flow_team + "/" + run_.flow + " " +
                 run_state_text(run_) + '\n';
+        if (waiting != nullptr)
+            row("waits for", "backend " + run_.backend + ": " + printable(waiting->reason, 600) + "; tried " +
+                                 std::to_string(waiting->tries) + (waiting->tries == 1 ? " time" : " times") +
+                                 (to_ns(waiting->next) != 0 ? ", again at " + at(waiting->next) : ""));
         WEIR_TRY(decision());
         WEIR_TRY(events());
         parameters();
@@ -226,12 +230,12 @@ class RunStory {
 } // namespace
 } // namespace detail
 
-Result<WhyRun> why_run(ledger::LedgerReader& reader, const RunId& run) {
+Result<WhyRun> why_run(ledger::LedgerReader& reader, const RunId& run, const flows::WaitingLaunch* waiting) {
     auto row = reader.run(run);
     if (!row.ok() && row.error().kind == ErrorKind::NotFound)
         return not_found("no run " + run.to_string() + " is recorded; `weir runs` lists them");
     if (!row.ok()) return row.error();
-    return detail::RunStory(reader, std::move(row).value()).tell();
+    return detail::RunStory(reader, std::move(row).value()).tell(waiting);
 }
 
 } // namespace weir::engine

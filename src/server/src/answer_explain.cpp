@@ -49,7 +49,9 @@ Result<Response> Api::Impl::why(const Call& call) {
         return invalid("ask why by run=RUN, or by trigger=TEAM/TRIGGER and event=EVENT together");
     if (!run.empty()) {
         WEIR_ASSIGN(id, read_run_id(run));
-        WEIR_ASSIGN(answer, engine::why_run(call.reader, id));
+        const auto row = call.reader.run(id);
+        const auto waiting = row.ok() ? waiting_launch(*row) : std::nullopt;
+        WEIR_ASSIGN(answer, engine::why_run(call.reader, id, waiting ? &*waiting : nullptr));
         if (format == "text") return text_response(answer.text + "\n");
         return json_response(answer.json + "\n");
     }

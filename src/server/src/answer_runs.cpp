@@ -13,8 +13,8 @@
 namespace weir::server {
 namespace {
 
-const std::vector<std::string_view> run_states{"waiting",  "ready",   "sent",   "unknown",
-                                               "accepted", "running", "settled"};
+const std::vector<std::string_view> run_states{"waiting",  "ready",   "sent",  "unknown",
+                                               "accepted", "running", "ended", "settled"};
 const std::vector<std::string_view> outcomes{"succeeded", "failed",  "cancelled",
                                              "skipped",   "refused", "lost"};
 
@@ -36,6 +36,28 @@ Status check_run(const Call& call, const RunId& id) {
 
 } // namespace
 
+std::optional<flows::WaitingLaunch> Api::Impl::waiting_launch(const ledger::RunRow& row) const {
+    // Only what was sent can wait inside a backend.
+    if (row.state != ledger::RunState::Sent || !ports.waiting) return std::nullopt;
+    for (auto& launch : ports.waiting())
+        if (launch.run == row.id) return std::move(launch);
+    return std::nullopt;
+}
+
+std::string Api::Impl::run_line_now(const ledger::RunRow& row) const {
+    auto line = engine::run_line(row);
+    const auto waiting = waiting_launch(row);
+    if (!waiting) return line;
+    line.pop_back(); // its brace
+    return line + ", \"waiting\": " +
+           JsonObject()
+               .text("reason", waiting->reason)
+               .time("next_at", waiting->next)
+               .number("tries", waiting->tries)
+               .end() +
+           "}";
+}
+
 Result<Response> Api::Impl::list_runs(const Call& call) {
     WEIR_ASSIGN(query, read_query(call, ports.clock.now()));
     WEIR_TRY(check_word("state of a run", query.state, run_states));
@@ -44,7 +66,7 @@ Result<Response> Api::Impl::list_runs(const Call& call) {
     WEIR_ASSIGN(page, call.reader.runs(query));
     std::vector<std::string> lines;
     for (const auto& row : page.rows) {
-        lines.push_back(engine::run_line(row));
+        lines.push_back(run_line_now(row));
         after = std::max(after, row.created_seq);
     }
     return listing(call, lines, page.next, after);
@@ -53,7 +75,7 @@ Result<Response> Api::Impl::list_runs(const Call& call) {
 Result<Response> Api::Impl::show_run(const Call& call) {
     WEIR_ASSIGN(id, read_run_id(call.values[0]));
     WEIR_ASSIGN(row, call.reader.run(id));
-    return json_response(engine::run_line(row) + "\n");
+    return json_response(run_line_now(row) + "\n");
 }
 
 Result<Response> Api::Impl::start_run(const Call& call) {

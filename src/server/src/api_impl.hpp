@@ -74,6 +74,10 @@ struct Api::Impl {
     Result<Response> retry_run(const Call& call);
     Result<Response> list_tasks(const Call& call);
     Result<Response> show_log(const Call& call);
+    /// Why a run that was sent has not left yet, if its backend knows.
+    [[nodiscard]] std::optional<flows::WaitingLaunch> waiting_launch(const ledger::RunRow& row) const;
+    /// A run's line with that.
+    [[nodiscard]] std::string run_line_now(const ledger::RunRow& row) const;
     // answer_reports.cpp
     Result<Response> report_run(const Call& call);
     // answer_triggers.cpp

@@ -129,6 +129,9 @@ struct Config {
     [[nodiscard]] Status check_backend(const std::string& team, const std::string& backend) const;
     /// The same for a flow, and that its settings are ones its team may choose.
     [[nodiscard]] Status check_flow(const flows::FlowVersion& flow) const;
+    /// Takes over which teams there are and what they may use. Bindings of Kubeflow backends stay as they
+    /// are: a team keeps the one it has, and one that gets a backend anew gets it at the next start.
+    void take_teams(const Config& fresh);
     /// What runs of the team on a Kubeflow backend are made with; nothing: it may not use it.
     [[nodiscard]] std::optional<flows::kubeflow::Binding> binding(const std::string& team,
                                                                   const std::string& backend) const;

@@ -21,9 +21,11 @@ struct ServicePorts {
     ledger::LedgerReader& reader;
     /// Sources, backends and whatever else the application knows to be ready or not. Any thread.
     std::function<std::vector<ReadyItem>()> more_readiness;
-    /// Whether a team may use a backend; asked when a flow is applied. Any thread. Empty: every team every
-    /// one.
-    std::function<Status(const std::string& team, const std::string& backend)> check_backend;
+    /// Numbers of backends, for metrics(). Any thread.
+    std::function<std::vector<MetricValue>()> more_metrics;
+    /// Whether there is a flow's backend, its team may use it and the flow's settings are ones that the team
+    /// may choose; asked when the flow is applied. Any thread. Empty: all is allowed.
+    std::function<Status(const flows::FlowVersion& flow)> check_flow;
     std::string path; ///< PATH in which commands of pipelines are looked for
 };
 

@@ -6,6 +6,7 @@
 
 #include <weir/base/result.hpp>
 #include <weir/engine/lines.hpp>
+#include <weir/flows/launcher.hpp>
 #include <weir/ledger/reader.hpp>
 
 namespace weir::engine {
@@ -43,6 +44,8 @@ struct WhyRun {
     std::string text;
     std::string json; ///< run line plus decision line plus events
 };
-Result<WhyRun> why_run(ledger::LedgerReader& reader, const RunId& run);
+/// `waiting`: what the run's backend knows of a launch that waits inside it; nullptr: nothing.
+Result<WhyRun> why_run(ledger::LedgerReader& reader, const RunId& run,
+                       const flows::WaitingLaunch* waiting = nullptr);
 
 } // namespace weir::engine

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,6 +41,8 @@ struct ApiPorts {
     flows::TaskReader* tasks = nullptr; ///< nullptr: no backend here keeps tasks
     const Authorizer& authorizer;
     const Clock& clock;
+    /// Launches that wait inside their backends, each with its reason. Any thread. Empty: none do.
+    std::function<std::vector<flows::WaitingLaunch>()> waiting;
 };
 
 /// The HTTP API, without a network: a request in, a response out. Every route stands in one table
