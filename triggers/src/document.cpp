@@ -239,7 +239,8 @@ class Reader {
         launch.flow = fields.text("flow");
         launch.place = fields.place("flow");
         const auto overlap = fields.text("overlap", "allow");
-        for (const auto each : {Launch::Overlap::Allow, Launch::Overlap::Skip, Launch::Overlap::Queue})
+        for (const auto each : {Launch::Overlap::Allow, Launch::Overlap::Skip, Launch::Overlap::Queue,
+                                Launch::Overlap::Latest, Launch::Overlap::CancelRunning})
             if (to_string(each) == overlap) launch.overlap = each;
         if (const auto* queue = fields.find("queue")) {
             const Fields inner(*queue, section_table(table, "queue"));
@@ -301,6 +302,8 @@ std::string_view to_string(Launch::Overlap overlap) noexcept {
         case Launch::Overlap::Allow: return "allow";
         case Launch::Overlap::Skip: return "skip";
         case Launch::Overlap::Queue: return "queue";
+        case Launch::Overlap::Latest: return "latest";
+        case Launch::Overlap::CancelRunning: return "cancel_running";
     }
     return "allow";
 }

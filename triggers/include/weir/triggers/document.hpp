@@ -83,7 +83,13 @@ struct Launch {
     Place place;      ///< of the flow's name
     std::vector<ParameterBinding> parameters;
     /// What to do while runs of this trigger are unfinished.
-    enum class Overlap : std::uint8_t { Allow, Skip, Queue };
+    enum class Overlap : std::uint8_t {
+        Allow,
+        Skip,
+        Queue,
+        Latest,       ///< one firing waits; a newer one takes its place
+        CancelRunning ///< the same, and what runs is cancelled
+    };
     Overlap overlap = Overlap::Allow;
     int queue_max = 100;             ///< waiting launches; one more is suppressed
     std::optional<Duration> max_age; ///< of a waiting launch
@@ -93,7 +99,7 @@ struct Launch {
     /// The flow part of `flow`.
     [[nodiscard]] std::string flow_name() const;
 };
-/// "allow", "skip", "queue".
+/// "allow", "skip", "queue", "latest", "cancel_running".
 std::string_view to_string(Launch::Overlap overlap) noexcept;
 
 /// Breakers: past one of these, firings wait until somebody resumes the trigger.
