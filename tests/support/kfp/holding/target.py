@@ -40,6 +40,11 @@ class Target:
                     return 0, {}, ""
         return 0, {}, ""
 
+    def close(self):
+        if self.connection:
+            self.connection.close()
+            self.connection = None
+
     def call(self, method, target, body=None):
         """Our own request: (status, JSON or None)."""
         headers = {"Content-Type": "application/json", **self.identity}
