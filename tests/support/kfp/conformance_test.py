@@ -35,7 +35,11 @@ MADE = {
     "experiment_id": ID, "display_name": "e", "created_at": "2026-11-21T09:42:23Z", "storage_state": "AVAILABLE",
     "last_run_created_at": "1970-01-01T00:00:00Z",
 }  # fmt: skip
-GONE = {"code": 5, "message": "whatever", "details": [{"@type": "type.googleapis.com/google.rpc.Status", "code": 5, "message": "x"}]}
+GONE = {
+    "code": 5,
+    "message": "whatever",
+    "details": [{"@type": "type.googleapis.com/google.rpc.Status", "code": 5, "message": "x"}],
+}
 
 
 class Holding(unittest.TestCase):
@@ -54,7 +58,13 @@ class Holding(unittest.TestCase):
         self.assertEqual((done.differences, done.held), ([], 3))
 
     def test_what_differs_is_found(self):
-        for change in ({"display_name": "f"}, {"last_run_created_at": "2026-11-21T09:42:23Z"}, {"extra": 1}, {"created_at": 5}, {"created_at": "now"}):
+        for change in (
+            {"display_name": "f"},
+            {"last_run_created_at": "2026-11-21T09:42:23Z"},
+            {"extra": 1},
+            {"created_at": 5},
+            {"created_at": "now"},
+        ):
             done = self.hold(exchange("make", "POST", "/experiments", 200, {**MADE, **change}, {"display_name": "e"}))
             self.assertEqual(len(done.differences), 1, change)
         less = {name: value for name, value in MADE.items() if name != "storage_state"}
@@ -77,7 +87,10 @@ class Recordings(unittest.TestCase):
     def test_a_fresh_server_for_each_file(self):
         for file in sorted(FOLDER.glob("*.jsonl")):
             several = file.name == MULTI_USER
-            with self.subTest(file.name), server.Scripted(database="sqlite" if several else "mariadb", multi_user=several) as kfp:
+            with (
+                self.subTest(file.name),
+                server.Scripted(database="sqlite" if several else "mariadb", multi_user=several) as kfp,
+            ):
                 self.check(held_against.hold(kfp.url, [file], AS_ADMIN if several else None))
 
     def check(self, done):

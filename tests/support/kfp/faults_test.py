@@ -78,10 +78,16 @@ class Faults(Case):
         self.assertEqual(self.get("/runs/there").json, held)
 
     def test_the_cluster_fails(self):
-        for deed, status, created, rows in (("workflow_fails", 500, 0, 404), ("workflow_times_out", 503, 0, 404), ("insert_fails", 500, 1, 404)):
+        for deed, status, created, rows in (
+            ("workflow_fails", 500, 0, 404),
+            ("workflow_times_out", 503, 0, 404),
+            ("insert_fails", 500, 1, 404),
+        ):
             self.fault(**RUNS, do=deed)
             self.assertEqual(self.create(self.hello, run_id=deed).status, status)
-            self.assertEqual(self.kfp.get(f"strays?run_id={deed}"), {"run_id": deed, "strays": created, "created": created})
+            self.assertEqual(
+                self.kfp.get(f"strays?run_id={deed}"), {"run_id": deed, "strays": created, "created": created}
+            )
             self.assertEqual(self.get(f"/runs/{deed}").status, rows)
         self.fault(**RUNS, do="workflow_times_out", effect=True)
         self.refused(self.create(self.hello, run_id="late"), 503, 14)
@@ -157,7 +163,9 @@ class AutoRun(Case):
         hello = self.pipeline()
         steps = [{"after": 0, "phase": "Running"}, {"after": 0.01, "phase": "Succeeded"}]
         failing = {"name": "^bad", "steps": [{"after": 0, "phase": "Failed"}], "retry_steps": steps}
-        self.kfp.post("autorun", {"steps": steps, "rules": [failing, {"name": "^long", "steps": []}], "terminate_after": 0})
+        self.kfp.post(
+            "autorun", {"steps": steps, "rules": [failing, {"name": "^long", "steps": []}], "terminate_after": 0}
+        )
         self.assertEqual(self.until(self.run_id(hello, "good"), "SUCCEEDED"), ["PENDING", "RUNNING", "SUCCEEDED"])
         bad = self.run_id(hello, "bad")
         self.assertEqual(self.until(bad, "FAILED"), ["PENDING", "FAILED"])
@@ -178,7 +186,9 @@ class AutoRun(Case):
         self.kfp.post("autorun", {"steps": [{"after": 0, "phase": "Succeeded"}], "post": post, "outputs": {"score": 3}})
         run_id = self.run_id(self.pipeline(), parameters={"msg": "[[RunUUID]]"})
         self.until(run_id, "SUCCEEDED")
-        self.assertEqual(receiver.got, [(f"/v1/runs/{run_id}/report", "Bearer x", {"outputs": {"score": 3, "text": run_id}})])
+        self.assertEqual(
+            receiver.got, [(f"/v1/runs/{run_id}/report", "Bearer x", {"outputs": {"score": 3, "text": run_id}})]
+        )
 
 
 if __name__ == "__main__":

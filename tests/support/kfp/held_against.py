@@ -57,7 +57,9 @@ def main():
     for line in done.not_held:
         print(f"not held: {line}")
     different = len({line.split(": ", 1)[0] for line in done.differences})
-    print(f"{done.held} exchanges held, {different} differ ({len(done.differences)} differences), {len(done.not_held)} not held")
+    print(
+        f"{done.held} exchanges held, {different} differ ({len(done.differences)} differences), {len(done.not_held)} not held"
+    )
     return 1 if done.differences else 0
 
 

@@ -83,14 +83,18 @@ class Http(Case):
 
 class Process(unittest.TestCase):
     def start(self, *words):
-        process = subprocess.Popen([sys.executable, HERE / "serve.py", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, HERE / "serve.py", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait, 20)
         self.addCleanup(process.stdin.close)
         return process, json.loads(process.stdout.readline())
 
     def test_ends_with_stdin_and_by_sigterm(self):
-        process, said = self.start("--database", "sqlite", "--multi-user", "--tag", "2.18.0", "--base-path", "/p", "--autorun", "{}")
+        process, said = self.start(
+            "--database", "sqlite", "--multi-user", "--tag", "2.18.0", "--base-path", "/p", "--autorun", "{}"
+        )
         connection = http.client.HTTPConnection("127.0.0.1", said["port"], timeout=20)
         connection.request("GET", f"/p{API}/healthz")
         answer = json.loads(connection.getresponse().read())
@@ -111,7 +115,14 @@ class Process(unittest.TestCase):
     def test_tls(self):
         with tempfile.TemporaryDirectory(prefix="weir-kfp-") as folder:
             keys = security.make_certificates(pathlib.Path(folder) / "keys")
-            process, said = self.start("--certificate", str(keys / "server.pem"), "--key", str(keys / "server.key"), "--client-ca", str(keys / "ca.pem"))
+            process, said = self.start(
+                "--certificate",
+                str(keys / "server.pem"),
+                "--key",
+                str(keys / "server.key"),
+                "--client-ca",
+                str(keys / "ca.pem"),
+            )
             context = ssl.create_default_context(cafile=str(keys / "ca.pem"))
             bare = http.client.HTTPSConnection("127.0.0.1", said["port"], context=context, timeout=20)
             with self.assertRaises((OSError, http.client.HTTPException)):

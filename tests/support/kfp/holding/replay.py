@@ -81,7 +81,9 @@ class Replay:
 
     def send(self, exchange):
         base = not exchange.path.startswith("/oracle/")
-        return self.target.send(exchange.method, self.request_target(exchange), exchange.headers, self.request_body(exchange), base)
+        return self.target.send(
+            exchange.method, self.request_target(exchange), exchange.headers, self.request_body(exchange), base
+        )
 
     def fewer_rows(self, exchange, answer):
         if exchange.method != "GET" or exchange.status != 200 or not isinstance(exchange.value, dict):
@@ -90,7 +92,12 @@ class Replay:
 
     def same_id_again(self, exchange):
         """A run whose id the server picked is made again under the recorded one: rows are ordered by it."""
-        if not self.target.control or not self.give_run_ids or exchange.creates() != "run_id" or "recurring_run_id" in exchange.given:
+        if (
+            not self.target.control
+            or not self.give_run_ids
+            or exchange.creates() != "run_id"
+            or "recurring_run_id" in exchange.given
+        ):
             return
         recorded = exchange.value["run_id"]
         live = self.ids.table.get(recorded, recorded)
@@ -123,7 +130,12 @@ class Replay:
             return None
         body = self.ids.translate(body)
         given = exchange.given
-        if exchange.creates() == "run_id" and self.give_run_ids and "run_id" not in given and "recurring_run_id" not in given:
+        if (
+            exchange.creates() == "run_id"
+            and self.give_run_ids
+            and "run_id" not in given
+            and "recurring_run_id" not in given
+        ):
             end = body.rindex("}")
             body = f'{body[:end]}{", " if given else ""}"run_id": "{exchange.value["run_id"]}"{body[end:]}'
         return body
@@ -189,8 +201,15 @@ class Replay:
 
     def make_run(self, run_id):
         run = self.knowledge.runs[run_id]
-        keys = ("display_name", "description", "runtime_config", "pipeline_version_reference", "pipeline_spec", "experiment_id",
-                "service_account")
+        keys = (
+            "display_name",
+            "description",
+            "runtime_config",
+            "pipeline_version_reference",
+            "pipeline_spec",
+            "experiment_id",
+            "service_account",
+        )
         body = {key: run[key] for key in keys if key in run}
         if run["storage_state"] == "ARCHIVED":
             body["storage_state"] = "ARCHIVED"

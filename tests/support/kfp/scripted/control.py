@@ -4,7 +4,7 @@ import json
 import re
 import urllib.parse
 
-from . import api, autorun, cluster, clock, present, reports, runs
+from . import api, autorun, clock, cluster, present, reports, runs
 from .errors import ApiError
 
 

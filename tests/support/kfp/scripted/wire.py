@@ -116,7 +116,9 @@ class Wire:
         self.most_in_flight = 0
 
     async def start(self, host, port):
-        self.server = await asyncio.start_server(self.connection, host, port, limit=MAX_HEAD, ssl=self.context, backlog=512)
+        self.server = await asyncio.start_server(
+            self.connection, host, port, limit=MAX_HEAD, ssl=self.context, backlog=512
+        )
         return self.server.sockets[0].getsockname()[1]
 
     async def stop(self):
@@ -138,7 +140,12 @@ class Wire:
                 pass
         except (Malformed, ValueError) as fault:
             with contextlib.suppress(OSError):
-                writer.write(written(api.Answer(400, [("Content-Type", "text/plain")], f"400 Bad Request: {fault}".encode()), close=True))
+                writer.write(
+                    written(
+                        api.Answer(400, [("Content-Type", "text/plain")], f"400 Bad Request: {fault}".encode()),
+                        close=True,
+                    )
+                )
                 await writer.drain()
         except (Ended, OSError, asyncio.IncompleteReadError):
             pass
