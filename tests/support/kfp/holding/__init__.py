@@ -1,0 +1,1 @@
+"""Recorded exchanges held against a server: see ../held_against.py."""
