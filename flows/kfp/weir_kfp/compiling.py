@@ -13,7 +13,6 @@ from .following import is_pipeline, not_followed, specs_of
 from .parameters import Input, inputs_of
 from .reporting import FUNCTION
 from .specs import FlowSpec, Specs, TriggerSpec
-from .yaml_text import documents_text
 
 
 def compile(pipeline: Any, package_path: str, **options: Any) -> str:
@@ -77,6 +76,8 @@ def documents_of(
     ]
     unique_names(made, problems)
     problems.raise_any()
+    from .yaml_text import documents_text
+
     source = _place_of(pipeline).basename
     return documents_text(f"Written by weir-kfp from {source}: change it there.", written + [each for _, each in made])
 

@@ -91,12 +91,22 @@ class _Writer:
         return dict(given)
 
 
+#: What brackets and quotes mean nothing in: comments, raw texts (where a backslash is a sign as any), texts.
+_OPAQUE = re.compile(
+    r"""//[^\n]*
+      | [bB]?[rR][bB]?(?: \"{3}.*?\"{3} | '{3}.*?'{3} | "[^"\n]*" | '[^'\n]*' )
+      | \"{3}(?:\\.|[^\\])*?\"{3} | '{3}(?:\\.|[^\\])*?'{3}
+      | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'
+    """,
+    re.S | re.X,
+)
+
+
 def unbalanced(expression: str) -> Optional[str]:
     """A quote or bracket of a CEL expression that has no partner; what else may be wrong, weir says."""
     pairs = {")": "(", "]": "[", "}": "{"}
     opened: List[str] = []
-    literal = re.compile(r"""[rRbB]{0,2}("{3}.*?"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')""", re.S)
-    rest = re.sub(r"//[^\n]*", "", literal.sub("0", expression))
+    rest = _OPAQUE.sub("", expression)
     for sign in rest:
         if sign in "\"'":
             return f"a quote {sign} is never closed"
@@ -272,9 +282,9 @@ def _launch(spec: TriggerSpec, flow: str, writer: _Writer, inputs: Sequence[Inpu
             writer.bad(f'parameters: the pipeline {flow} has no input "{name}"{near or known}')
             continue
         parameters[name] = _parameter(name, each, declared[name], writer)
-    for each in inputs:
-        if each.name not in given and not each.optional:
-            writer.bad(f'parameters: the pipeline {flow} needs the input "{each.name}" ({each.type}), which is not given')
+    for wanted in inputs:
+        if wanted.name not in given and not wanted.optional:
+            writer.bad(f'parameters: the pipeline {flow} needs the input "{wanted.name}" ({wanted.type}), which is not given')
     if parameters:
         launch["parameters"] = parameters
     if common.overlap is not None:

@@ -72,19 +72,19 @@ def _before_pipeline(function: Callable[..., Any], spec: Union[FlowSpec, Trigger
             )
         made = function(*arguments, **named)
         adopted = _adopt(owner)
-        for each in reversed([*specs.flows, *specs.triggers]):
-            adopted.add(each)
+        adopted.flows[:0] = specs.flows
+        adopted.triggers[:0] = specs.triggers
         return made
 
     traced.__dict__[_SPECS] = specs
     return traced
 
 
-def _followed_class(base: type) -> type:
+def _followed_class(base: Any) -> type:
     if base not in _followed:
 
         def pipeline_spec(self: Any) -> Any:
-            spec = super(_followed[base], self).pipeline_spec
+            spec = base.pipeline_spec.fget(self)
             if not _quiet.get():
                 _follow(self, sys._getframe(1))
             return spec
