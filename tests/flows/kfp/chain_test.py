@@ -4,7 +4,9 @@ The pipelines run on weir's local backend; their reports go to a stub, which see
 """
 
 import json
+import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -12,7 +14,7 @@ import time
 import unittest
 
 import weir_kfp as weir
-from rig import stub
+from rig import environment, stub
 
 WEIR = pathlib.Path(sys.argv[1]).resolve()
 
@@ -25,37 +27,36 @@ STUB = "{stub}"
 
 @dsl.component(base_image="python:3.11")
 def fit(table: str, rounds: int, model: dsl.Output[dsl.Model]) -> float:
-    if table == "bad":
-        raise ValueError("no such table")
     with open(model.path, "w") as file:
         file.write(table)
-    return 0.9
+    return 0.9 if table == "orders" else 0.1
 
 
 @dsl.component(base_image="python:3.11")
-def serve(model_uri: str, auc: float) -> str:
-    return model_uri
+def serve(table: str, auc: float):
+    if auc < 0.5:
+        raise ValueError("no good model")
 
 
-@weir.flow(team="ads", backend="local")
+@weir.flow(backend="local")
 @weir.trigger("table.ready", parameters={{"table": "event.data.table", "rounds": 10}})
 @dsl.pipeline
 def train(table: str, rounds: int = 100) -> float:
-    with dsl.ExitHandler(exit_task=weir.report(server=STUB, flow="ads/train")):
-        fitted = fit(table=table, rounds=rounds)
-        weir.report(
-            outputs={{"model_uri": fitted.outputs["model"], "auc": fitted.outputs["Output"], "rounds": rounds}},
-            artifacts={{"model": fitted.outputs["model"]}},
-            server=STUB,
-        )
+    fitted = fit(table=table, rounds=rounds)
+    weir.report(
+        outputs={{"model_uri": fitted.outputs["model"], "auc": fitted.outputs["Output"], "rounds": rounds}},
+        artifacts={{"model": fitted.outputs["model"]}},
+        server=STUB,
+    )
     return fitted.outputs["Output"]
 
 
-@weir.flow(team="ads", backend="local")
-@weir.on_finish(train, parameters={{"model_uri": "run.parameters.table", "auc": "run.outputs.Output"}})
+@weir.flow(backend="local")
+@weir.on_finish(train, parameters={{"table": "run.parameters.table", "auc": "run.outputs.Output"}})
 @dsl.pipeline
-def deploy(model_uri: str, auc: float) -> str:
-    return serve(model_uri=model_uri, auc=auc).output
+def deploy(table: str, auc: float):
+    with dsl.ExitHandler(exit_task=weir.report(server=STUB, flow="ads/deploy")):
+        serve(table=table, auc=auc)
 '''
 
 # Of each kind of trigger and option one that the real checker reads, with a parameter of each type.
@@ -113,11 +114,11 @@ class OnWeir(unittest.TestCase):
         (self.folder / "flows.py").write_text(text)
         return self.run_in(sys.executable, "-m", "weir_kfp", "compile", "flows.py", *more)
 
-    def start(self):
+    def start(self, *more):
         ready, log = self.folder / "ready", self.folder / "log"
         with log.open("w") as said:
             process = subprocess.Popen(
-                [WEIR, "dev", "--data", "data", "--port", "0", "--on-ready", ready], cwd=self.folder, stdout=said, stderr=said
+                [WEIR, "dev", "--data", "data", "--port", "0", "--on-ready", ready, *more], cwd=self.folder, stdout=said, stderr=said
             )
         self.addCleanup(process.wait, timeout=60)
         self.addCleanup(process.terminate)
@@ -143,33 +144,58 @@ class OnWeir(unittest.TestCase):
         status, text = self.compile(PIPELINES.format(stub=server.url), "--check", WEIR)
         self.assertEqual(status, 0, text)
         url = self.start()
-        status, text = self.run_in(WEIR, "apply", "--server", url, ".")
+        status, text = self.run_in(WEIR, "apply", "--server", url, "--team", "ads", ".")
         self.assertEqual(status, 0, text)
 
         weir.publish("table.ready", {"table": "orders"}, id="first", server=url)
-        weir.publish("table.ready", {"table": "bad"}, id="second", server=url)
-        weir.publish("table.ready", {"table": "orders"}, id="first", server=url)
+        weir.publish("table.ready", {"table": "users"}, id="second", server=url)
+        weir.publish("table.ready", {"table": "orders"}, id="first", server=url)  # a duplicate
 
-        def settled():
-            status, text = self.run_in(WEIR, "runs", "--json", "--server", url)
+        runs = until(lambda: self.settled(url, 4))
+        ends = sorted((run["flow"], run["outcome"]) for run in runs)
+        wanted = [("deploy", "failed"), ("deploy", "succeeded"), ("train", "succeeded"), ("train", "succeeded")]
+        self.assertEqual(ends, wanted)
+        told = {path: body for path, _, body in server.requests}
+        self.assertEqual(sorted(told), sorted(f"/v1/runs/{run['id']}/report" for run in runs))
+        for run in runs:
+            report = told[f"/v1/runs/{run['id']}/report"]
+            if run["flow"] == "deploy":
+                self.assertEqual((report["flow"], report["outcome"]), ("ads/deploy", run["outcome"]))
+                continue
+            self.assertEqual((report["outputs"]["rounds"], sorted(report["outputs"])), (10, ["auc", "model_uri", "rounds"]))
+            self.assertEqual(report["artifacts"][0]["type"], "system.Model")
+            self.assertEqual(report["artifacts"][0]["uri"], report["outputs"]["model_uri"])
+
+
+    def test_the_readme(self):
+        """What the README tells to type, but for the installation, the port and the watching."""
+        text = (pathlib.Path(weir.__file__).parents[1] / "README.md").read_text()
+        script = text.split("```\n")[1]
+        pipelines, commands = re.fullmatch(r".*<<'END'\n(.*)\nEND\n(.*)", script, re.S).groups()
+        compiling, starting, _, publishing, _ = commands.splitlines()
+        self.assertEqual(compiling, "python -m weir_kfp compile chain.py --check weir")
+        self.assertEqual(starting, "weir dev --apply . &")
+        (self.folder / "chain.py").write_text(pipelines)
+        path = os.pathsep.join([os.path.dirname(sys.executable), str(WEIR.parent), os.environ["PATH"]])
+        with environment(PATH=path):
+            status, text = self.run_in("sh", "-c", compiling)
             self.assertEqual(status, 0, text)
-            runs = [json.loads(line) for line in text.splitlines()]
-            ended = {(run["flow"], run.get("outcome")): run["id"] for run in runs if run["state"] == "settled"}
-            return ended if len(runs) >= 3 and len(ended) == len(runs) else None
+            self.assertIn("2 triggers and 2 flows are fine", text)
+            url = self.start("--apply", ".")
+            with environment(WEIR_SERVER=url):
+                status, text = self.run_in("sh", "-c", publishing)
+        self.assertEqual(status, 0, text)
+        runs = until(lambda: self.settled(url, 2))
+        self.assertEqual(sorted((run["flow"], run["outcome"]) for run in runs), [("deploy", "succeeded"), ("train", "succeeded")])
+        (run,) = [run["id"] for run in runs if run["flow"] == "deploy"]
+        self.assertIn("serving the model of orders", self.run_in(WEIR, "logs", "--server", url, run, "serve")[1])
 
-        ended = until(settled)
-        self.assertEqual(sorted(ended), [("deploy", "succeeded"), ("train", "failed"), ("train", "succeeded")])
-        good, bad = ended["train", "succeeded"], ended["train", "failed"]
-        told = {}
-        for path, _, body in server.requests:
-            told.setdefault(path.split("/")[3], []).append(body)
-        self.assertEqual(sorted(told), sorted([good, bad]))
-        self.assertEqual([body["outcome"] for body in told[bad]], ["failed"])
-        made, end = told[good]
-        self.assertEqual((made["outputs"]["auc"], made["outputs"]["rounds"]), (0.9, 10))
-        self.assertEqual(made["artifacts"][0]["type"], "system.Model")
-        self.assertEqual(made["artifacts"][0]["uri"], made["outputs"]["model_uri"])
-        self.assertEqual(end, {"flow": "ads/train", "outcome": "succeeded"})
+    def settled(self, url, count):
+        """The runs, once there are so many and all have ended."""
+        status, text = self.run_in(WEIR, "runs", "--json", "--server", url)
+        self.assertEqual(status, 0, text)
+        runs = [json.loads(line) for line in text.splitlines()]
+        return runs if len(runs) >= count and all(run["state"] == "settled" for run in runs) else None
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import tempfile
 import unittest
 
 import weir_kfp as weir
+import yaml
 from kfp import compiler, dsl
 from rig import compiled, echo, fit
 from weir_kfp.cron import cron_problem
@@ -366,6 +367,21 @@ class Command(unittest.TestCase):
             )  # fmt: skip
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn("trigger: 'first-on-x'", source.with_name("out.weir.yaml").read_text())
+
+
+class Example(unittest.TestCase):
+    def test_it_compiles(self):
+        source = pathlib.Path(weir.__file__).parents[1] / "examples" / "chain.py"
+        with tempfile.TemporaryDirectory(prefix="weir-kfp-") as folder:
+            copy = pathlib.Path(folder) / source.name
+            copy.write_text(source.read_text())
+            done = subprocess.run([sys.executable, copy], capture_output=True, text=True, check=False, timeout=120)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            made = sorted(each.name for each in copy.parent.glob("*.yaml"))
+            self.assertEqual(made, [name + end for name in ("alert", "deploy", "train") for end in (".weir.yaml", ".yaml")])
+            flow, on_event, on_schedule = yaml.safe_load_all((copy.parent / "train.weir.yaml").read_text())
+        self.assertEqual((flow["backend"], flow["reports"]), ("kubeflow", True))
+        self.assertEqual([list(each["when"])[0] for each in (on_event, on_schedule)], ["event", "schedule"])
 
 
 class Small(unittest.TestCase):
