@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from .documents import flow_document, trigger_document, unique_names
 from .errors import DefinitionError, Place, Problems
@@ -15,7 +15,7 @@ from .reporting import FUNCTION
 from .specs import FlowSpec, Specs, TriggerSpec
 
 
-def compile(pipeline: Any, package_path: str, **options: Any) -> str:
+def compile(pipeline: Any, package_path: Union[str, os.PathLike[str]], **options: Any) -> str:
     """Compiles a pipeline with kfp and writes weir's documents beside it; returns the path of these.
 
     `train.yaml` is the pipeline, `train.weir.yaml` the flow and its triggers. Also for a pipeline without decorators:
@@ -25,18 +25,19 @@ def compile(pipeline: Any, package_path: str, **options: Any) -> str:
 
     if not is_pipeline(pipeline):
         raise DefinitionError(f"weir.compile wants a @dsl.pipeline, not {type(pipeline).__name__}")
+    file = os.fspath(package_path)
+    path = _documents_path(file)
+    if path is None:
+        raise DefinitionError(f"weir.compile writes to a file that ends in .yaml, not {file}")
     text = documents_of(
         pipeline,
-        os.path.basename(package_path),
+        os.path.basename(file),
         pipeline_name=options.get("pipeline_name"),
         pipeline_parameters=options.get("pipeline_parameters"),
         manifest=bool(options.get("kubernetes_manifest_format")),
     )
     with not_followed():
-        compiler.Compiler().compile(pipeline, package_path, **options)
-    path = _documents_path(package_path)
-    if path is None:
-        raise DefinitionError(f"weir.compile writes to a file that ends in .yaml, not {package_path}")
+        compiler.Compiler().compile(pipeline, file, **options)
     _write(path, text)
     return path
 

@@ -349,6 +349,8 @@ def flow_document(
     if local:
         document.update(_local_fields(given, writer))
         return document
+    if not isinstance(given.get("reports", reports), bool):
+        writer.bad(f"reports: expected True or False, found {describe(given['reports'])}")
     if given.get("reports", reports):
         document["reports"] = True
     if inputs:

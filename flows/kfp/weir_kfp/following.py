@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import functools
+import os
 import sys
 from types import FrameType
 from typing import Any, Callable, Dict, Iterator, Optional, TypeVar, Union, cast
@@ -109,6 +110,8 @@ def _follow(pipeline: Any, frame: FrameType) -> None:
     if module != "kfp.compiler" and not module.startswith("kfp.compiler."):
         return
     compiling = frame.f_locals
+    if isinstance(compiling.get("package_path"), os.PathLike):
+        return  # kfp takes text alone, and says so
     if compiling.get("pipeline_func") is not pipeline or not isinstance(compiling.get("package_path"), str):
         raise DefinitionError(
             "this version of kfp compiles in a way that weir-kfp does not know; "

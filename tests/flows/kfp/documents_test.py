@@ -162,7 +162,7 @@ class Written(unittest.TestCase):
     def test_a_pipeline_without_decorators(self):
         self.assertIsNone(compiled(pipeline_with())[1])
         with tempfile.TemporaryDirectory() as folder:
-            path = weir.compile(pipeline_with(), os.path.join(folder, "train.yaml"))
+            path = weir.compile(pipeline_with(), pathlib.Path(folder) / "train.yaml")
             self.assertEqual(sorted(os.listdir(folder)), ["train.weir.yaml", "train.yaml"])
             self.assertIn("flow: 'train'", pathlib.Path(path).read_text())
 
@@ -288,6 +288,7 @@ class Refused(unittest.TestCase):
             (lambda: weir.flow(timeout="1h"), 'timeout: only together with backend="local"'),
             (lambda: weir.flow(backend="local", experiment="e"), 'experiment: not together with backend="local"'),
             (lambda: weir.flow("a/b"), "is not a name"),
+            (lambda: weir.flow(reports="no"), "reports: expected True or False"),
             (lambda: weir.flow(experimnt="e"), 'did you mean "experiment"?'),
         ]
         for decorator, words in cases:
@@ -304,6 +305,8 @@ class Refused(unittest.TestCase):
             weir.trigger("x")(echo)
         with self.assertRaisesRegex(weir.DefinitionError, "wants a @dsl.pipeline"):
             weir.compile(echo, "x.yaml")
+        with self.assertRaisesRegex(weir.DefinitionError, "ends in .yaml"):
+            weir.compile(pipeline_with(), "x.txt")
         lone = weir.trigger("x")(lambda: None)
         with self.assertRaisesRegex(weir.DefinitionError, "put the decorators of weir above it"):
             lone()
