@@ -291,7 +291,8 @@ class Run(unittest.TestCase):
         pipeline = last_task_pipeline(server=self.stub.url)
         with tempfile.TemporaryDirectory(prefix="weir-local-") as folder:
             path = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
-            with environment(PATH=path, HOME=folder):
+            # Its older versions leave the environment of a task out.
+            with environment(PATH=path, HOME=folder, WEIR_SERVER=self.stub.url):
                 local.init(local.SubprocessRunner(use_venv=False), pipeline_root=folder)
                 pipeline(table="orders")
         (path, _, body), = self.stub.requests
