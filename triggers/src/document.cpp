@@ -322,6 +322,7 @@ std::vector<Trigger> read_triggers(std::string_view text, std::string_view file,
     std::vector<Trigger> triggers;
     std::map<std::string, Place> seen;
     for (const auto& document : read_documents(text, file, problems)) {
+        if (!is_trigger(document) && document.find("flow") != nullptr) continue;
         auto trigger = read_trigger(document, problems, default_team);
         if (!trigger) continue;
         const auto [first, is_new] = seen.emplace(trigger->team + "/" + trigger->name, trigger->place);

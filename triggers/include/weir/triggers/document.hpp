@@ -143,8 +143,8 @@ bool is_trigger(const Node& document);
 std::optional<Trigger> read_trigger(const Node& document, Problems& problems,
                                     std::string_view default_team = "default");
 
-/// Reads all documents of a text (YAML with `---`, or JSON); each must be a trigger, no name may come twice.
-/// Empty if there was any problem.
+/// Reads all documents of a text (YAML with `---`, or JSON); each must be a trigger, no name may come twice;
+/// flow documents among them are left to their own reader. Empty if there was any problem.
 std::vector<Trigger> read_triggers(std::string_view text, std::string_view file, Problems& problems,
                                    std::string_view default_team = "default");
 
