@@ -8,9 +8,11 @@ import os
 import pathlib
 import tempfile
 import unittest
+import unittest.mock
 
 import cases  # noqa: F401  puts this folder on the path
 import held_against
+from holding import target
 from scripted import server
 
 SOURCE = pathlib.Path(__file__).resolve().parents[3]
@@ -73,6 +75,24 @@ class Holding(unittest.TestCase):
             self.assertEqual(len(done.differences), 1)
         done = self.hold(exchange("none", "GET", "/experiments/x", 404, {**GONE, "code": 6}))
         self.assertIn(".code: recorded 6, answered 5", done.differences[0])
+
+
+    def test_reports_between_the_lines(self):
+        """A run that nothing recorded made, moved by a report that was not recorded either."""
+        then = "2026-11-21T09:42:23Z"
+        run = {
+            "experiment_id": "951f01f1-c4c0-493a-83cd-915e03839290", "run_id": ID, "display_name": "x",
+            "storage_state": "AVAILABLE", "service_account": "pipeline-runner", "created_at": then, "scheduled_at": then,
+            "pipeline_spec": {"pipelineInfo": {"name": "a"}, "schemaVersion": "2.1.0", "root": {}},
+            "finished_at": "1970-01-01T00:00:00Z", "state": "RUNNING",
+            "state_history": [{"update_time": then, "state": "PENDING"}, {"update_time": then, "state": "RUNNING"}],
+        }  # fmt: skip
+        get = exchange("get", "GET", f"/runs/{ID}", 200, run)
+        done = self.hold(get)
+        self.assertEqual((done.differences, done.held), ([], 1))
+        with unittest.mock.patch.object(target.Target, "has_control", return_value=False):
+            done = self.hold(get, get)
+        self.assertEqual((done.differences, done.held, len(done.not_held)), ([], 0, 2))
 
 
 class Recordings(unittest.TestCase):
