@@ -288,6 +288,7 @@ std::vector<FlowVersion> read_flows(std::string_view text, std::string_view file
     const std::size_t before = problems.size();
     std::vector<FlowVersion> flows;
     for (const Node& document : read_documents(text, file, problems)) {
+        if (document.find("trigger") != nullptr) continue;
         auto flow = read_flow(document, loader, problems, default_team);
         if (!flow) continue;
         for (const FlowVersion& other : flows)

@@ -56,7 +56,14 @@ class Faults:
         for name in ("method", "path", "query"):
             re.compile(fault.get(name) or "")
         self.made += 1
-        kept = {"do": "answer", "when": "before", "times": 1, "skip": 0, **fault, "id": fault.get("id") or f"f{self.made}"}
+        kept = {
+            "do": "answer",
+            "when": "before",
+            "times": 1,
+            "skip": 0,
+            **fault,
+            "id": fault.get("id") or f"f{self.made}",
+        }
         if kept.get("for_seconds") is not None:
             kept["until"] = self.clock.now() + kept["for_seconds"]
             kept["times"] = fault.get("times")
@@ -71,7 +78,10 @@ class Faults:
         now = self.clock.now()
         self.list = [fault for fault in self.list if "until" not in fault or now < fault["until"]]
         for fault in self.list:
-            if not all(re.search(fault.get(name) or "", text) for name, text in (("method", method), ("path", path), ("query", query))):
+            if not all(
+                re.search(fault.get(name) or "", text)
+                for name, text in (("method", method), ("path", path), ("query", query))
+            ):
                 continue
             if fault["skip"] > 0:
                 fault["skip"] -= 1
