@@ -1,4 +1,6 @@
 // What the watcher learns of runs: the promises of RunWatcher on a server that says odd things.
+#include <algorithm>
+
 #include "kubeflow_fixture.hpp"
 
 using namespace weir;
@@ -79,6 +81,7 @@ TEST_CASE("kubeflow watcher: flaps, retries by hand and vanished runs", "[kubefl
     report(rig, retried, "Failed");
     CHECK(reports.next(of(retried, true)).attempt == 1);
     rig.kfp.call("POST", "/apis/v2beta1/runs/" + retried.to_string() + ":retry");
+    rig.backend->watch(retried);
     CHECK(reports.next(of(retried, false)).attempt == 2);
     report(rig, retried, "Succeeded");
     const auto second = reports.next(of(retried, true));
@@ -116,8 +119,7 @@ TEST_CASE("kubeflow watcher: an outage loses nothing", "[kubeflow][contract]") {
     report(rig, request.run, "Running");
     (void)reports.next([](const auto& one) { return !one.settled; });
     rig.post("maintenance", {{"seconds", 3600}});
-    while (rig.backend->status().reachable) {
-    }
+    until([&] { return !rig.backend->status().reachable; });
     report(rig, request.run, "Succeeded");
     rig.clear();
     CHECK(reports.next(settled).outcome == Outcome::Succeeded);
@@ -162,8 +164,7 @@ TEST_CASE("kubeflow watcher: runs that weir did not start, page by page", "[kube
     while (reports.count(foreign) < 451)
         (void)reports.next(foreign);
     const auto before = rig.backend->status().watch_requests;
-    while (rig.backend->status().watch_requests < before + 12) {
-    }
+    until([&] { return rig.backend->status().watch_requests >= before + 12; });
     CHECK(reports.count(foreign) == 451);
 }
 
