@@ -13,14 +13,17 @@ namespace {
 /// Reports of the backend, in order.
 class Reports {
   public:
-    explicit Reports(flows::RunWatcher& watcher) {
-        watcher.on_report([this](flows::RunReport report) {
+    explicit Reports(flows::kubeflow::KubeflowBackend& backend) : backend_(backend) {
+        backend.on_report([this](flows::RunReport report) {
             std::lock_guard lock(mutex_);
             reports_.push_back(std::move(report));
             changed_.notify_all();
         });
     }
-    /// The first one from `after` on that fits.
+    ~Reports() { backend_.close(); }
+    Reports(const Reports&) = delete;
+    Reports& operator=(const Reports&) = delete;
+    /// The next one that fits.
     flows::RunReport next(const std::function<bool(const flows::RunReport&)>& fits) {
         std::unique_lock lock(mutex_);
         for (;;) {
@@ -35,6 +38,7 @@ class Reports {
     }
 
   private:
+    flows::kubeflow::KubeflowBackend& backend_;
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<flows::RunReport> reports_;
