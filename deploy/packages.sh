@@ -29,7 +29,7 @@ weir_why_package() {
     libsqlite3-dev) echo 'the ledger and the embedded bus' ;;
     libyaml-cpp-dev) echo 'reads trigger and flow documents' ;;
     libre2-dev) echo 'regular expressions of CEL' ;;
-    libcurl4-openssl-dev) echo 'the HTTP client of the command line' ;;
+    libcurl4-openssl-dev) echo 'HTTP: the command line, Kubeflow' ;;
     libboost-dev) echo 'the HTTP server' ;;
     libcli11-dev) echo 'the command line' ;;
     prometheus-cpp-dev) echo '/metrics' ;;

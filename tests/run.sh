@@ -60,7 +60,7 @@ give_up() {
     exit 1
 }
 
-adapters='-Dnats=enabled -Dkafka=enabled'
+adapters='-Dnats=enabled -Dkafka=enabled -Dkubeflow=enabled'
 [ "$sanitize$minimal" != yesyes ] || { echo 'run.sh: --sanitize or --minimal, not both' >&2; exit 2; }
 if [ "$minimal" = yes ]; then
     build=build-minimal
