@@ -164,7 +164,7 @@ TEST_CASE("what the adapter is opened with has the secrets and the bindings") {
 
 TEST_CASE("what is wrong with a Kubeflow backend is told with its place") {
     CHECK(backend("token_file: a, token: {env: A}") ==
-          "c.yaml:3:51: backends.kubeflow.token_file: `token`, `token_file` and `oauth2` are ways to one "
+          "c.yaml:3:43: backends.kubeflow.token_file: `token`, `token_file` and `oauth2` are ways to one "
           "thing; "
           "one is enough");
     CHECK(holds(backend("token: s3cret"), "token: a secret does not stand in this file"));
