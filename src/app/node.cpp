@@ -213,7 +213,8 @@ void Node::open_api() {
 }
 
 Status Node::open_facade() {
-    if (!options_.config.facade.value_or(options_.facade)) return {};
+    const bool by_itself = options_.facade && local_ != nullptr;
+    if (!options_.config.facade.value_or(by_itself)) return {};
     WEIR_ASSIGN(store, facade::open_pipeline_store(options_.config.data + "/pipelines.db"));
     pipelines_ = std::move(store);
     const char* path = std::getenv("PATH");

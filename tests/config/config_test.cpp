@@ -162,6 +162,14 @@ TEST_CASE("what is wrong is named with its place and what was expected") {
     CHECK(holds(several[3], "c.yaml:4:15: unknown key \"backend\""));
 }
 
+TEST_CASE("the facade stands where the file says, on the backend local") {
+    CHECK(!good("weir: 1\n").facade.has_value());
+    CHECK(good("weir: 1\nfacade: true\n").facade == true);
+    CHECK(good("weir: 1\nfacade: false\nbackends: {'null': {}}\n").facade == false);
+    CHECK(problem_of("weir: 1\nbackends: {'null': {}}\nfacade: true\n") ==
+          "c.yaml:3:9: facade: it runs pipelines on the backend `local`, which is not among `backends`");
+}
+
 TEST_CASE("teams name backends that are there") {
     const auto with = [](const std::string& lines) { return problem_of("weir: 1\n" + lines + "\n"); };
     CHECK(

@@ -33,6 +33,9 @@ class Reader {
         read_backends(top);
         read_teams(top);
         if (top.has("facade")) config_.facade = top.flag("facade", false);
+        if (config_.facade.value_or(false) && !config_.backends.local)
+            problem(top.place("facade"),
+                    "facade: it runs pipelines on the backend `local`, which is not among `backends`");
         read_folders(top);
         for (const auto& path : top.texts("apply"))
             config_.apply.push_back(paths_.of(path));

@@ -141,7 +141,8 @@ const DocumentTable& kubeflow_table() {
 const DocumentTable& binding_table() {
     static const DocumentTable table{
         "binding",
-        "What a team's runs on a Kubeflow backend are made with. No flow, trigger or event chooses these.",
+        "What a team's runs on a Kubeflow backend are made with. No flow, trigger or event chooses these. "
+        "What changes here is taken over at the next start.",
         {field_required({"name", FieldType::Name, "The backend."}),
          {"namespace", FieldType::Text,
           "Of its runs; left out, or without a binding: a server for a single user."},
