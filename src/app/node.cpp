@@ -237,6 +237,7 @@ Status Node::start() {
                                                 limits, exposure));
     http_ = std::move(http);
     api_->bound_to(http_->port());
+    if (local_) local_->serve_at(url());
     WEIR_TRY(apply_documents());
     return start_sources();
 }
