@@ -43,7 +43,8 @@ class FakeEngine final : public engine::Engine {
         return run;
     }
     Result<RunId> start_run(const engine::StartRun& start, const engine::Actor& actor) override {
-        WEIR_TRY(note("start " + start.flow->team + "/" + start.flow->flow + " " + start.arguments_json, actor));
+        WEIR_TRY(
+            note("start " + start.flow->team + "/" + start.flow->flow + " " + start.arguments_json, actor));
         return start.id;
     }
     Result<bool> report_run(const engine::RunSaid& said, const engine::Actor& actor) override {
