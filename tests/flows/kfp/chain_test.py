@@ -118,7 +118,7 @@ class OnWeir(unittest.TestCase):
         ready, log = self.folder / "ready", self.folder / "log"
         with log.open("w") as said:
             process = subprocess.Popen(
-                [WEIR, "dev", "--data", "data", "--port", "0", "--on-ready", ready, *more], cwd=self.folder, stdout=said, stderr=said
+                [WEIR, "dev", "--data", self.folder / "data", "--port", "0", "--on-ready", ready, *more], cwd=self.folder, stdout=said, stderr=said
             )
         self.addCleanup(process.wait, timeout=60)
         self.addCleanup(process.terminate)
@@ -156,9 +156,9 @@ class OnWeir(unittest.TestCase):
         wanted = [("deploy", "failed"), ("deploy", "succeeded"), ("train", "succeeded"), ("train", "succeeded")]
         self.assertEqual(ends, wanted)
         told = {path: body for path, _, body in server.requests}
-        self.assertEqual(sorted(told), sorted(f"/v1/runs/{run['id']}/report" for run in runs))
+        self.assertEqual(sorted(told), sorted(f"/v1/runs/{run['run']}/report" for run in runs))
         for run in runs:
-            report = told[f"/v1/runs/{run['id']}/report"]
+            report = told[f"/v1/runs/{run['run']}/report"]
             if run["flow"] == "deploy":
                 self.assertEqual((report["flow"], report["outcome"]), ("ads/deploy", run["outcome"]))
                 continue
@@ -187,7 +187,7 @@ class OnWeir(unittest.TestCase):
         self.assertEqual(status, 0, text)
         runs = until(lambda: self.settled(url, 2))
         self.assertEqual(sorted((run["flow"], run["outcome"]) for run in runs), [("deploy", "succeeded"), ("train", "succeeded")])
-        (run,) = [run["id"] for run in runs if run["flow"] == "deploy"]
+        (run,) = [run["run"] for run in runs if run["flow"] == "deploy"]
         self.assertIn("serving the model of orders", self.run_in(WEIR, "logs", "--server", url, run, "serve")[1])
 
     def settled(self, url, count):
