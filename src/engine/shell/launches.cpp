@@ -320,8 +320,11 @@ void Shell::report_unknown(flows::RunReport report) {
         input.reopened = std::make_shared<const ledger::RunRow>(*row);
         return queue(time, std::move(input));
     }
-    const bool same = report.settled && report.attempt == row->attempt && report.outcome == row->outcome;
-    if (same || !odd_.emplace(std::pair(report.run, report.attempt), time).second) return forget();
+    // Attempts before the newest one are told again as well.
+    const bool same = report.attempt < row->attempt ||
+                      (report.settled && report.attempt == row->attempt && report.outcome == row->outcome);
+    if ((same && report.note.empty()) || !odd_.emplace(std::pair(report.run, report.attempt), time).second)
+        return forget();
     if (odd_.size() > 10'000) odd_.erase(odd_.begin());
     RunFactInput input;
     input.kind = RunFactInput::Kind::Odd;
