@@ -15,13 +15,15 @@ Status check_backend_kinds([[maybe_unused]] const config::Config& config) {
 }
 
 Result<std::vector<NamedKubeflow>> open_kubeflow_backends(const config::Config& config,
-                                                          [[maybe_unused]] const Clock& clock) {
+                                                          [[maybe_unused]] const Clock& clock,
+                                                          [[maybe_unused]] std::optional<Instant> since) {
     WEIR_TRY(check_backend_kinds(config));
     std::vector<NamedKubeflow> backends;
 #ifdef WEIR_WITH_KUBEFLOW
     for (const auto& [name, given] : config.backends.kubeflow) {
         auto options = config::kubeflow_options(config, given);
         if (!options.ok()) return options.error().in("backend " + name);
+        options->watch.since = since;
         auto opened = flows::kubeflow::open_kubeflow_backend(clock, std::move(*options));
         if (!opened.ok()) return opened.error().in("backend " + name);
         backends.push_back({name, std::move(*opened)});

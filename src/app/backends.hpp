@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,10 @@ struct NamedKubeflow {
 Status check_backend_kinds(const config::Config& config);
 
 /// Opens every Kubeflow backend of the configuration; secrets are read here. Waits for no server.
-/// Errors: of the adapter and of read_secret(), with the backend's name before them.
-Result<std::vector<NamedKubeflow>> open_kubeflow_backends(const config::Config& config, const Clock& clock);
+/// `since`: the newest event of the ledger; foreign runs that ended later are looked for. Errors: of the
+/// adapter and of read_secret(), with the backend's name before them.
+Result<std::vector<NamedKubeflow>> open_kubeflow_backends(const config::Config& config, const Clock& clock,
+                                                          std::optional<Instant> since);
 
 /// How a Kubeflow backend fares, in one line.
 engine::ReadyItem readiness_of(const std::string& name, const flows::kubeflow::KubeflowStatus& status);
