@@ -150,10 +150,6 @@ std::optional<SteadyInstant> Watch::next_due() const {
     return next;
 }
 
-bool Watch::fulls_waiting() const {
-    return std::any_of(full_.begin(), full_.end(), [](const auto& one) { return !one.second.asked; });
-}
-
 void Watch::turn() {
     const auto now = clock_.steady_now();
     if (open_ >= open_max) return; // the next answer wakes it

@@ -68,7 +68,7 @@ struct TimeoutOptions {
     Duration connect = std::chrono::seconds(10);
     Duration request = std::chrono::seconds(30); ///< of one read or list
     Duration create = std::chrono::seconds(60);  ///< of CreateRun; not longer than what is left to the
-                                                ///< deadline and server_timeout
+                                                 ///< deadline and server_timeout
     /// How long the server (and the mesh before it) may work on a request whose client has gone.
     Duration server_timeout = std::chrono::seconds(60);
     /// How long the cluster may execute a workflow that has no row (WORKFLOW_GC_GRACE_PERIOD_SECONDS).
