@@ -64,7 +64,7 @@ Status check_display_name(std::string_view pattern) {
     for (std::size_t open = pattern.find('{'); open != std::string_view::npos;
          open = pattern.find('{', open + 1)) {
         const auto close = pattern.find_first_not_of("abcdefghijklmnopqrstuvwxyz_", open + 1);
-        if (close == std::string_view::npos || pattern[close] != '}') continue;
+        if (close == std::string_view::npos || close == open + 1 || pattern[close] != '}') continue;
         const auto word = pattern.substr(open + 1, close - open - 1);
         static const std::vector<std::string_view> words{"team",     "flow", "version", "run",
                                                          "decision", "time", "date"};

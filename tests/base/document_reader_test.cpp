@@ -202,8 +202,8 @@ TEST_CASE("entries of several kinds are each read by their own table") {
 
 TEST_CASE("an entry without a kind is of the kind that it is called like, where tables allow that") {
     CHECK(dock_check("name: a\nbackends: {here: {}, there: {kind: there}, x: {kind: here}}\n") == "");
-    CHECK(dock_check("name: a\nbackends: {there: {}}\n") ==
-          "t:2:19: missing backends.there.kind: here or there\n");
+    CHECK(dock_check("name: a\nbackends: {afar: {}}\n") ==
+          "t:2:18: missing backends.afar.kind: here or there\n");
     CHECK(dock_check("name: a\nbackends: {hree: {}}\n") ==
           "t:2:18: missing backends.hree.kind: here or there; did you mean \"here\"?\n");
 }

@@ -112,7 +112,7 @@ TEST_CASE("a report needs the scope publish, and a token bound to teams reports 
     CHECK(ask("publisher", known, body) == 202);
     CHECK(ask("publisher", route, body) == 202);
     CHECK(ask("ads", known, body) == 202);
-    CHECK(ask("core", known, body) == 404);
+    CHECK(ask("core", known, body) == 403);
     // One that nobody knows yet.
     CHECK(ask("ads", route, body) == 400);
     CHECK(ask("ads", route, R"({"outcome": "succeeded", "flow": "ads/train"})") == 202);

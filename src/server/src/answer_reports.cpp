@@ -122,7 +122,7 @@ Result<Response> Api::Impl::report_run(const Call& call) {
                 return wrong(value, "labels." + printable(key.text, 64), "a string");
     if (!call.caller.teams.empty()) {
         if (!team.empty()) WEIR_TRY(call.caller.check_team(team));
-        // A run of another team is as good as none; one that is not known yet is taken at its word.
+        // A run of another team is out of reach; one that is not known yet is taken at its word.
         if (ports.reader.run(id).ok()) {
             if (const auto row = call.reader.run(id); !row.ok()) return row.error();
         } else if (team.empty()) {
