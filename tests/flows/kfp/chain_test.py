@@ -118,7 +118,7 @@ class OnWeir(unittest.TestCase):
         ready, log = self.folder / "ready", self.folder / "log"
         with log.open("w") as said:
             process = subprocess.Popen(
-                [WEIR, "dev", "--data", self.folder / "data", "--port", "0", "--on-ready", ready, *more], cwd=self.folder, stdout=said, stderr=said
+                [WEIR, "dev", "--port", "0", "--on-ready", ready, *more], cwd=self.folder, stdout=said, stderr=said
             )
         self.addCleanup(process.wait, timeout=60)
         self.addCleanup(process.terminate)

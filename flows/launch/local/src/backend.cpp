@@ -35,6 +35,12 @@ std::uint64_t next_process_id() {
 
 Result<std::unique_ptr<LocalBackend>> LocalBackend::open(LocalSettings settings, Supervisor& supervisor,
                                                          const Clock& clock) {
+    // Tasks start in folders of their own, where a relative path would lead elsewhere.
+    for (auto* folder : {&settings.folder, &settings.environments}) {
+        std::error_code failure;
+        if (!folder->empty()) *folder = std::filesystem::absolute(*folder, failure);
+        if (failure) return unavailable("the folder of the local backend: " + failure.message());
+    }
     auto backend = std::make_unique<Backend>(std::move(settings), supervisor, clock);
     WEIR_TRY(backend->begin());
     return std::unique_ptr<LocalBackend>(std::move(backend));
