@@ -26,6 +26,7 @@ class Request:
         self.path = urllib.parse.unquote(raw)
         self.query = {}
         self.effect = None
+        self.made = {}  # what CreateRun made of it
 
     def header(self, name):
         """The last of that name, None if there is none."""
@@ -174,7 +175,8 @@ class Wire:
                 return api.Answer(404, [("Content-Type", "text/plain")], b"no such base path\n")
             request.path = request.path[len(self.base) :]
         entry = self.note(request)
-        fault = self.core.faults.take(request.method, request.path, request.query_text)
+        content = request.body.decode("utf-8", "replace")
+        fault = self.core.faults.take(request.method, request.path, request.query_text, content)
         entry["fault"] = fault["id"] if fault else None
         try:
             answer = await self.carry_out(request, fault, writer)
@@ -185,8 +187,9 @@ class Wire:
         except Ended:
             entry["status"] = 0
             raise
+        finally:
+            entry["seconds"] = time.time() - entry["time"]
         entry["status"] = answer.status
-        entry["seconds"] = time.time() - entry["time"]
         return answer
 
     def note(self, request):
@@ -195,6 +198,7 @@ class Wire:
             "number": next(core.numbers), "time": time.time(), "method": request.method, "path": request.path,
             "query": request.query_text, "headers": request.headers,
             "body": request.body.decode("utf-8", "replace") if core.log_bodies else "", "status": None,
+            "made": request.made,
         }  # fmt: skip
         core.log.append(entry)
         if len(core.log) > MAX_LOG:
