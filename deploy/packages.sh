@@ -11,7 +11,7 @@ weir_packages_libraries='libspdlog-dev libssl-dev libsimdjson-dev nlohmann-json3
 # What a running weir wants: Python for lightweight components, zones for schedules, roots for pip's TLS.
 weir_packages_running='python3 python3-venv tzdata ca-certificates'
 # What only the tests want. nats-server's package has a service: its start is forbidden while it is installed (below).
-weir_packages_tests='catch2 nats-server default-jre-headless maven'
+weir_packages_tests='catch2 nats-server default-jre-headless maven python3-yaml'
 # What only the long tier wants: the planted defects are patches.
 weir_packages_long='patch'
 
@@ -29,7 +29,7 @@ weir_why_package() {
     libsqlite3-dev) echo 'the ledger and the embedded bus' ;;
     libyaml-cpp-dev) echo 'reads trigger and flow documents' ;;
     libre2-dev) echo 'regular expressions of CEL' ;;
-    libcurl4-openssl-dev) echo 'the HTTP client of the command line' ;;
+    libcurl4-openssl-dev) echo 'HTTP: the command line, Kubeflow' ;;
     libboost-dev) echo 'the HTTP server' ;;
     libcli11-dev) echo 'the command line' ;;
     prometheus-cpp-dev) echo '/metrics' ;;
@@ -43,6 +43,7 @@ weir_why_package() {
     catch2) echo 'the unit tests' ;;
     nats-server) echo 'the NATS bus under test' ;;
     default-jre-headless) echo 'runs the Kafka broker under test' ;;
+    python3-yaml) echo 'the Kubeflow Pipelines server of the tests reads pipelines' ;;
     maven) echo 'fetches the Kafka broker under test' ;;
     patch) echo 'applies the planted defects' ;;
     clang-format) echo 'the style check' ;;

@@ -13,7 +13,7 @@ usage: sh tests/run.sh [--suite NAME]... [--sanitize | --minimal] [--long] [--bu
   --build-only   stop after the build
 
 Builds in build/ beside the sources. Without root rights nothing is installed: the line to run is printed instead.
-A Python environment with the kfp SDK is kept in WEIR_KFP_VENV, the message brokers of the suites broker and long in
+Python environments with the kfp SDK are kept in WEIR_KFP_VENV and WEIR_KFP_VENV-oldest, the message brokers of the suites broker and long in
 WEIR_BROKERS_CACHE (default: weir/ in the user's cache folder); both are fetched once.
 Set CXX, or have ccache installed, and meson uses it. The last line is always "N passed, N failed"; a skipped test
 counts as failed. Exit status: 0 all passed, 1 not, 2 wrong use.
@@ -60,7 +60,7 @@ give_up() {
     exit 1
 }
 
-adapters='-Dnats=enabled -Dkafka=enabled'
+adapters='-Dnats=enabled -Dkafka=enabled -Dkubeflow=enabled'
 [ "$sanitize$minimal" != yesyes ] || { echo 'run.sh: --sanitize or --minimal, not both' >&2; exit 2; }
 if [ "$minimal" = yes ]; then
     build=build-minimal
@@ -86,23 +86,25 @@ set -- $weir_packages_tools $weir_packages_libraries $weir_packages_running $wei
 [ "$long" = no ] || set -- "$@" $weir_packages_long
 weir_install "$@" || give_up 'packages are missing'
 
-# --- the kfp SDK, for the tests that compile and run its pipelines
+# --- the kfp SDK, for the tests that compile and run its pipelines: the one weir is built with, and the oldest it takes
 kfp_venv=${WEIR_KFP_VENV:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/weir/kfp}
-if ! cmp -s tests/data/kfp-requirements.txt "$kfp_venv/requirements.txt"; then
-    say "making a Python environment with the kfp SDK in $kfp_venv ..."
-    rm -rf "$kfp_venv"
-    mkdir -p "$(dirname "$kfp_venv")"
+make_venv() { # FOLDER REQUIREMENTS
+    cmp -s "$2" "$1/requirements.txt" && return 0
+    say "making a Python environment with the kfp SDK in $1 ..."
+    rm -rf "$1"
+    mkdir -p "$(dirname "$1")"
     pip_log=$(mktemp)
-    if ! { python3 -m venv "$kfp_venv" &&
-        "$kfp_venv/bin/python" -m pip install --disable-pip-version-check -r tests/data/kfp-requirements.txt; } \
-        >"$pip_log" 2>&1; then
+    if ! { python3 -m venv "$1" &&
+        "$1/bin/python" -m pip install --disable-pip-version-check -r "$2"; } >"$pip_log" 2>&1; then
         tail -n 25 "$pip_log"
         give_up 'the kfp SDK could not be installed; pip needs its package index'
     fi
     rm -f "$pip_log"
-    cp tests/data/kfp-requirements.txt "$kfp_venv/requirements.txt"
-fi
-export WEIR_KFP_PYTHON="$kfp_venv/bin/python"
+    cp "$2" "$1/requirements.txt"
+}
+make_venv "$kfp_venv" tests/data/kfp-requirements.txt
+make_venv "$kfp_venv-oldest" tests/data/kfp-oldest-requirements.txt
+export WEIR_KFP_PYTHON="$kfp_venv/bin/python" WEIR_KFP_OLDEST_PYTHON="$kfp_venv-oldest/bin/python"
 
 # --- the brokers
 case " $suites " in

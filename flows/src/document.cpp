@@ -211,10 +211,10 @@ void read_kubeflow(const Fields& fields, const PipelineLoader& loader, FlowVersi
                             "a flow of a Kubeflow backend needs the field \"pipeline\": the name or id "
                             "of a pipeline on the server"});
     const auto text = [&](std::string_view name, std::size_t characters_max) {
-        const std::string value = fields.text(name);
-        if (fields.has(name))
+        std::string value = fields.text(name);
+        if (const Node* node = fields.find(name); node != nullptr && node->kind == Node::Kind::String)
             if (const auto fault = fault_of_server_text(value, characters_max); !fault.empty())
-                problems.push_back({fields.place(name), std::string(name) + ": " + fault});
+                problems.push_back({node->place, std::string(name) + ": " + fault});
         return value;
     };
     settings.pipeline = text("pipeline", server_name_characters_max);
@@ -288,6 +288,7 @@ std::vector<FlowVersion> read_flows(std::string_view text, std::string_view file
     const std::size_t before = problems.size();
     std::vector<FlowVersion> flows;
     for (const Node& document : read_documents(text, file, problems)) {
+        if (document.find("trigger") != nullptr) continue;
         auto flow = read_flow(document, loader, problems, default_team);
         if (!flow) continue;
         for (const FlowVersion& other : flows)

@@ -43,9 +43,20 @@ TriggerUid mint_uid() {
 
 } // namespace
 
+namespace {
+
+NodeOptions completed(NodeOptions options) {
+    auto& backends = options.config.backends;
+    backends.uploaded = options.config.facade.value_or(options.facade) && backends.local &&
+                        backends.kubeflow.count("kubeflow") == 0;
+    return options;
+}
+
+} // namespace
+
 Node::Node(const NodeOptions& options, flows::local::Supervisor& supervisor)
-    : options_(options),
-      running_(std::make_shared<const config::Config>(options.config)),
+    : options_(completed(options)),
+      running_(std::make_shared<const config::Config>(options_.config)),
       supervisor_(supervisor),
       commits_(std::make_unique<Pool>(1, 16)) {}
 
@@ -53,6 +64,7 @@ Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options, flows::loca
     std::unique_ptr<Node> node(new Node(options, supervisor));
     WEIR_TRY(node->open_storage());
     WEIR_TRY(node->open_backends());
+    WEIR_TRY(node->open_pipelines());
     WEIR_TRY(node->open_engine());
     WEIR_TRY(node->open_facade());
     return node;
@@ -155,6 +167,7 @@ Status Node::open_engine() {
     };
     if (local_) add_backend("local", *local_);
     if (null_) add_backend("null", *null_);
+    if (uploaded_) add_backend("kubeflow", *uploaded_);
     for (const auto& named : kubeflow_)
         add_backend(named.name, *named.backend);
     ports.post = [this](std::function<void()> task) { loop_.post(std::move(task)); };
@@ -205,6 +218,7 @@ void Node::open_api() {
         given.auth.required ? static_cast<const server::Authorizer&>(bearers_) : everybody_;
     tasks_ = std::make_unique<TasksByBackend>(ledger_->reader());
     if (local_) tasks_->add("local", *local_);
+    if (uploaded_) tasks_->add("kubeflow", *local_);
     for (const auto& named : kubeflow_)
         tasks_->add(named.name, *named.backend);
     api_ = std::make_unique<server::Api>(server::ApiPorts{*service_, ledger_->reader(), tasks_.get(),
@@ -212,10 +226,17 @@ void Node::open_api() {
                                          config);
 }
 
-Status Node::open_facade() {
+Status Node::open_pipelines() {
     if (!options_.config.facade.value_or(options_.facade)) return {};
     WEIR_ASSIGN(store, facade::open_pipeline_store(options_.config.data + "/pipelines.db"));
     pipelines_ = std::move(store);
+    if (options_.config.backends.uploaded)
+        uploaded_ = std::make_unique<UploadedLauncher>(*pipelines_, *local_);
+    return {};
+}
+
+Status Node::open_facade() {
+    if (!pipelines_) return {};
     const char* path = std::getenv("PATH");
     WEIR_ASSIGN(facade,
                 facade::Facade::open({*service_, ledger_->reader(), local_.get(), *pipelines_, clock_},
@@ -237,6 +258,7 @@ Status Node::start() {
                                                 limits, exposure));
     http_ = std::move(http);
     api_->bound_to(http_->port());
+    if (local_) local_->serve_at(url());
     WEIR_TRY(apply_documents());
     return start_sources();
 }

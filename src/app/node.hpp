@@ -24,6 +24,7 @@
 #include "buses.hpp"
 #include "team_launcher.hpp"
 #include "tokens.hpp"
+#include "uploaded_launcher.hpp"
 
 namespace weir::app {
 
@@ -62,6 +63,7 @@ class Node {
     Status open_storage();
     Status open_backends();
     Status open_engine();
+    Status open_pipelines();
     Status open_facade();
     Status apply_documents();
     Status start_sources();
@@ -87,6 +89,8 @@ class Node {
     std::unique_ptr<flows::local::LocalBackend> local_;
     std::unique_ptr<flows::null::NullLauncher> null_;
     std::vector<NamedKubeflow> kubeflow_;
+    std::unique_ptr<facade::PipelineStore> pipelines_;     ///< what was uploaded to the façade
+    std::unique_ptr<UploadedLauncher> uploaded_;           ///< the backend "kubeflow" where there is none
     std::vector<std::unique_ptr<TeamLauncher>> launchers_; ///< what teams are let use of them
     std::unique_ptr<engine::Shell> shell_;
     std::unique_ptr<engine::EngineService> service_;
@@ -95,7 +99,6 @@ class Node {
     Sync<FileWatch> tokens_file_;
     std::unique_ptr<TasksByBackend> tasks_;
     std::unique_ptr<server::Api> api_;
-    std::unique_ptr<facade::PipelineStore> pipelines_;
     std::unique_ptr<facade::Facade> facade_;
     std::unique_ptr<server::HttpServer> http_;
     std::vector<std::unique_ptr<events::Source>> sources_;

@@ -56,12 +56,34 @@ Field buses() {
     return field;
 }
 
+/// Kinds that may be left out of entries called like them.
+Field backends() {
+    static const DocumentTable here{
+        "here backend", "Here.", {{"kind", FieldType::Word, "K.", false, {"here"}}}};
+    static const DocumentTable there{
+        "there backend", "There.", {{"kind", FieldType::Word, "K.", true, {"there"}}}};
+    Field field{"backends", FieldType::KindMap, "Backends."};
+    field.kinds = {&here, &there};
+    return field;
+}
+
+const DocumentTable& use() {
+    static const DocumentTable table{
+        "use",
+        "A use.",
+        {{"name", FieldType::Name, "Of what.", true}, {"size", FieldType::Whole, "How much."}}};
+    return table;
+}
+
 const DocumentTable& dock() {
     static const DocumentTable table{"dock",
                                      "A dock.",
                                      {{"name", FieldType::Name, "Its name.", true},
                                       {"hidden", FieldType::Hidden, "A text."},
                                       {"password", FieldType::Secret, "A secret."},
+                                      {"cookies", FieldType::SecretMap, "Secrets."},
+                                      {"uses", FieldType::NamedList, "Parts.", false, {}, &use()},
+                                      backends(),
                                       buses()}};
     return table;
 }
@@ -176,6 +198,33 @@ TEST_CASE("entries of several kinds are each read by their own table") {
     CHECK(dock_check("name: a\nbuses: []\n").find("a map of named entries") != std::string::npos);
     CHECK(json_schema(dock()).find("\"#/$defs/far bus\"") != std::string::npos);
     CHECK(reference_text(dock()).find("map of name to near bus or far bus") != std::string::npos);
+}
+
+TEST_CASE("an entry without a kind is of the kind that it is called like, where tables allow that") {
+    CHECK(dock_check("name: a\nbackends: {here: {}, there: {kind: there}, x: {kind: here}}\n") == "");
+    CHECK(dock_check("name: a\nbackends: {there: {}}\n") ==
+          "t:2:19: missing backends.there.kind: here or there\n");
+    CHECK(dock_check("name: a\nbackends: {hree: {}}\n") ==
+          "t:2:18: missing backends.hree.kind: here or there; did you mean \"here\"?\n");
+}
+
+TEST_CASE("maps of secrets, and lists of names and sections") {
+    CHECK(dock_check("name: a\ncookies: {a: {env: A}, b: {file: b}}\nuses: [x, {name: y, size: 2}]\n") == "");
+    CHECK(dock_check("name: a\nuses: x\n") == "");
+    const auto problem = dock_check("name: a\ncookies: {a: hunter2}\n");
+    CHECK(problem.find("t:2:14: cookies.a: a secret does not stand in this file") == 0);
+    CHECK(problem.find("hunter2") == std::string::npos);
+    CHECK(dock_check("name: a\nuses: []\n") ==
+          "t:2:7: uses: expected a name, or a list of names and maps, found an empty list\n");
+    CHECK(dock_check("name: a\nuses: [3]\n") ==
+          "t:2:8: uses[0]: expected a name as text, or a map of fields, found the number 3; write it in "
+          "quotes\n");
+    CHECK(dock_check("name: a\nuses: [a b]\n").find("is not a name") != std::string::npos);
+    CHECK(dock_check("name: a\nuses: [{size: 2}]\n") == "t:2:8: missing uses[0].name: Of what.\n");
+    CHECK(dock_check("name: a\nuses: [{name: y, sise: 2}]\n") ==
+          "t:2:18: unknown key \"sise\" in uses[0]; did you mean \"size\"?\n");
+    CHECK(validate_json(json_schema(dock())).ok());
+    CHECK(reference_text(dock()).find("name, or list of names and of use") != std::string::npos);
 }
 
 TEST_CASE("the same table gives the JSON Schema and the reference") {

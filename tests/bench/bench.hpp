@@ -110,5 +110,9 @@ Result<Report> run_lineage(const Options& options);
 Result<Report> run_decide(const Options& options);
 Result<Report> run_latency(const Options& options);
 Result<Report> run_bus(const Options& options);
+#ifdef WEIR_WITH_KUBEFLOW
+Result<Report> run_kubeflow_launch(const Options& options);
+Result<Report> run_kubeflow_watch(const Options& options);
+#endif
 
 } // namespace weir::bench

@@ -14,8 +14,15 @@ using Mode = std::function<Result<bench::Report>(const bench::Options&)>;
 
 const std::map<std::string, Mode>& modes() {
     static const std::map<std::string, Mode> all{
-        {"bus", bench::run_bus},         {"decide", bench::run_decide},   {"filter", bench::run_filter},
-        {"latency", bench::run_latency}, {"lineage", bench::run_lineage},
+        {"bus", bench::run_bus},
+        {"decide", bench::run_decide},
+        {"filter", bench::run_filter},
+        {"latency", bench::run_latency},
+        {"lineage", bench::run_lineage},
+#ifdef WEIR_WITH_KUBEFLOW
+        {"kubeflow-launch", bench::run_kubeflow_launch},
+        {"kubeflow-watch", bench::run_kubeflow_watch},
+#endif
     };
     return all;
 }
@@ -52,6 +59,7 @@ int main(int argc, char** argv) {
         if (app.count("--events") == 0) options.events = 300'000;
         if (app.count("--rounds") == 0) options.rounds = 3;
     }
+    if (options.mode == "kubeflow-launch" && app.count("--events") == 0) options.events = 2'000;
     if (options.dir.empty()) options.dir = ".";
     const auto mode = modes().find(options.mode);
     if (mode == modes().end()) {

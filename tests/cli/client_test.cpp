@@ -129,6 +129,48 @@ TEST_CASE("manual acts carry who and why") {
     CHECK(failed.err == "weir: there is no trigger ads/none\n");
 }
 
+TEST_CASE("what a run says of itself") {
+    Served served;
+    const Folder folder;
+    const std::string run = "0190b3a2-0000-8000-8000-000000000001";
+    const auto& said = served.rig.engine.said;
+    auto outcome =
+        invoke({"report", run, "--outcome", "succeeded", "--outputs", R"({"rows": 10})", "--artifact",
+                "model=s3://m/7?v=1", "--artifact", "log=file:///l", "--attempt", "3"});
+    CHECK(outcome.code == 0);
+    CHECK(outcome.out == "run " + run + ": recorded\n");
+    REQUIRE(said.size() == 1);
+    CHECK(said[0].run.to_string() == run);
+    CHECK(said[0].outcome == flows::Outcome::Succeeded);
+    CHECK(said[0].attempt == 3);
+    CHECK(said[0].outputs_json == R"({"rows":10})");
+    REQUIRE(said[0].artifacts.size() == 2);
+    CHECK(said[0].artifacts[0].name == "model");
+    CHECK(said[0].artifacts[0].uri == "s3://m/7?v=1");
+    CHECK(invoke({"report", run, "--outputs", "@" + folder.write("o.json", " {\"a\": [1]}\n")}).code == 0);
+    CHECK(said.back().outputs_json == R"({"a":[1]})");
+    CHECK(!said.back().outcome);
+    CHECK(invoke({"report", run, "--outcome", "failed", "--error", "no \"memory\""}).code == 0);
+    CHECK(said.back().error == "no \"memory\"");
+    served.rig.engine.report_is_news = false;
+    CHECK(invoke({"report", run, "--outcome", "failed"}).out == "run " + run + ": this was known already\n");
+    CHECK(nlohmann::json::parse(invoke({"report", run, "--outcome", "failed", "--json"}).out)["recorded"] ==
+          false);
+
+    const auto sent = said.size();
+    CHECK(invoke({"report", run}).code == 2);
+    CHECK(invoke({"report", "--outcome", "failed"}).code == 2);
+    CHECK(invoke({"report", run, "--outcome", "lost"}).code == 2);
+    CHECK(invoke({"report", run, "--outcome", "succeeded", "--error", "x"}).code == 2);
+    CHECK(invoke({"report", run, "--artifact", "model"}).code == 2);
+    CHECK(invoke({"report", run, "--outcome", "failed", "--attempt", "0"}).code == 2);
+    CHECK(holds(invoke({"report", run, "--outputs", "[1]"}).err, "expected a JSON object"));
+    CHECK(holds(invoke({"report", run, "--outputs", "{"}).err, "--outputs"));
+    CHECK(invoke({"report", run, "--outputs", "@" + folder.path() + "/none"}).code == 1);
+    CHECK(invoke({"report", "no-id", "--outcome", "failed"}).code == 1);
+    CHECK(said.size() == sent);
+}
+
 TEST_CASE("a flow is run with parameters of its declared types") {
     Served served;
     fire(served);

@@ -113,6 +113,19 @@ TEST_CASE("check finds what apply would refuse, without a server") {
             "trigger: t\nteam: ads\nwhen:\n  event: x\n  where: !has(event.x)\nlaunch:\n  flow: train\n"),
         "single quotes"));
     CHECK(holds(problems(trigger_text + "---\n" + trigger_text), "a second time"));
-    CHECK(holds(invoke({"check", wrong.write("f.yaml", flow_text + "---\n" + trigger_text)}).err,
-                "put them into two"));
+
+    // A flow and its triggers may stand in one file; each fault is told once.
+    const auto together = invoke({"check", wrong.write("f.yaml", flow_text + "---\n" + trigger_text)});
+    CHECK(together.out == "1 trigger and 1 flow are fine\n");
+    const auto mixed =
+        invoke({"check", wrong.write("f.yaml", flow_text + "---\nflow: x\n---\ntrigger: y\n")});
+    CHECK(mixed.code == 1);
+    CHECK(holds(mixed.err, "missing backend"));
+    CHECK(holds(mixed.err, "missing when"));
+    // --team is also the team of flows that name none.
+    CHECK(invoke({"check", "--team", "ads",
+                  wrong.write("f.yaml",
+                              "flow: train\nbackend: 'null'\n---\ntrigger: t\n"
+                              "when: {event: x}\nlaunch: {flow: ads/train}\n")})
+              .code == 0);
 }

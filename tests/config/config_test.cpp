@@ -62,6 +62,8 @@ limits:
   connections: 10
   source_grace: 11s
   launch_timeout: 12s
+  report_grace: 14s
+  outputs_grace: 15m
   payload_retention: 13d
 )";
 
@@ -112,6 +114,8 @@ TEST_CASE("every field is read") {
     CHECK((limits.batch_events == 8 && limits.requests == 9 && limits.connections == 10));
     CHECK(limits.source_grace == std::chrono::seconds(11));
     CHECK(limits.launch_timeout == std::chrono::seconds(12));
+    CHECK(limits.report_grace == std::chrono::seconds(14));
+    CHECK(limits.outputs_grace == std::chrono::minutes(15));
     CHECK(limits.payload_retention == std::chrono::hours(24 * 13));
 }
 
@@ -135,7 +139,7 @@ TEST_CASE("what is wrong is named with its place and what was expected") {
     CHECK(holds(with("data: ''"), "expected a folder"));
     CHECK(with("ledger: {kind: postgres}") == "c.yaml:2:16: not built yet: ledger.kind: postgres");
     CHECK(holds(with("ledger: {kind: postgers}"), "expected sqlite"));
-    CHECK(with("backends: {kubeflow: {}}") == "c.yaml:2:12: not built yet: kubeflow");
+    CHECK(holds(with("backends: {kubeflow: {}}"), "missing backends.kubeflow.url"));
     CHECK(holds(with("backends: {local: {tasks: 0}}"), "allowed: 1 to 10000"));
     CHECK(holds(with("limits: {source_grace: 0s}"), "expected a duration above 0"));
     CHECK(holds(with("limits: {source_grace: 5}"), "expected a duration as text"));
@@ -162,13 +166,14 @@ TEST_CASE("teams name backends that are there") {
     const auto with = [](const std::string& lines) { return problem_of("weir: 1\n" + lines + "\n"); };
     CHECK(
         holds(with("teams: {ads: {backends: [locl]}}"),
-              "c.yaml:2:25: teams.ads.backends: there is no backend \"locl\" here; did you mean \"local\"?"));
+              "c.yaml:2:26: teams.ads.backends: there is no backend \"locl\" here; did you mean \"local\"?"));
     CHECK(
         holds(with("backends: {'null': {}}\nteams: {ads: {backends: local}}"), "no backend \"local\" here"));
-    CHECK(holds(with("teams: {ads: {backends: kubeflow}}"), "not built yet: kubeflow"));
-    for (const auto* later : {"default_backend", "namespace", "service_account", "experiment", "kubeflow"})
-        CHECK(holds(with("teams: {ads: {backends: local, " + std::string(later) + ": x}}"),
-                    "not built yet: " + std::string(later)));
+    CHECK(
+        holds(with("teams: {ads: {backends: local, default_backend: x}}"), "not built yet: default_backend"));
+    CHECK(holds(with("teams: {ads: {backends: local, namespace: x}}"), "unknown key \"namespace\""));
+    CHECK(holds(with("teams: {ads: {backends: [local, local]}}"), "stands here twice"));
+    CHECK(holds(with("teams: {ads: {backends: [{name: local, namespace: x}]}}"), "takes no binding"));
     CHECK(!good("weir: 1\nteams: {}\n").allows("ads", "local"));
     const auto config = good("weir: 1\nbackends: {local: {}}\nteams: {ads: {backends: local}}\n");
     CHECK(config.check_backend("ads", "local").ok());
@@ -229,7 +234,9 @@ TEST_CASE("the table gives the JSON Schema and the reference") {
     const auto schema = json_schema(config_table());
     for (const auto* name : {"nats bus", "kafka bus", "embedded bus", "mapping", "tls", "limits", "team"})
         CHECK(holds(schema, "\"#/$defs/" + std::string(name) + "\""));
-    CHECK(!holds(schema, "service_account"));
+    CHECK(holds(schema, "service_account"));
+    for (const auto* name : {"kubeflow backend", "kubeflow watch", "kubeflow place", "oauth2", "binding"})
+        CHECK(holds(schema, "\"#/$defs/" + std::string(name) + "\""));
     const auto reference = reference_text(config_table());
     CHECK(holds(reference, "| `payload_retention` |"));
     CHECK(holds(reference, "Known by name, not built yet: `kind: postgres`."));

@@ -219,8 +219,10 @@ TEST_CASE("kubeflow: an hour of maintenance postpones, and ends in a launch", "[
         changed.notify_all();
     });
     std::vector<flows::WaitingLaunch> waiting;
-    while (waiting.empty() || waiting.front().tries < 2)
+    until([&] {
         waiting = rig.backend->waiting();
+        return !waiting.empty() && waiting.front().tries >= 2;
+    });
     CHECK(waiting.front().run == request.run);
     CHECK_FALSE(waiting.front().reason.empty());
     CHECK(waiting.front().next != Instant{});

@@ -103,6 +103,15 @@ class KubeflowRig {
     std::unique_ptr<Caller> caller_;
 };
 
+/// Waits until something outside of this process's reports has happened.
+inline void until(const std::function<bool()>& happened) {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::unique_lock lock(mutex);
+    while (!happened())
+        changed.wait_for(lock, std::chrono::milliseconds(5));
+}
+
 /// A launch whose deadline is near, so that waiting ends soon.
 inline flows::LaunchRequest soon(flows::LaunchRequest request, Duration within = std::chrono::seconds(2)) {
     request.deadline = SystemClock().now() + within;

@@ -1,4 +1,6 @@
 // What the watcher learns of runs: the promises of RunWatcher on a server that says odd things.
+#include <algorithm>
+
 #include "kubeflow_fixture.hpp"
 
 using namespace weir;
@@ -11,14 +13,17 @@ namespace {
 /// Reports of the backend, in order.
 class Reports {
   public:
-    explicit Reports(flows::RunWatcher& watcher) {
-        watcher.on_report([this](flows::RunReport report) {
+    explicit Reports(flows::kubeflow::KubeflowBackend& backend) : backend_(backend) {
+        backend.on_report([this](flows::RunReport report) {
             std::lock_guard lock(mutex_);
             reports_.push_back(std::move(report));
             changed_.notify_all();
         });
     }
-    /// The first one from `after` on that fits.
+    ~Reports() { backend_.close(); }
+    Reports(const Reports&) = delete;
+    Reports& operator=(const Reports&) = delete;
+    /// The next one that fits.
     flows::RunReport next(const std::function<bool(const flows::RunReport&)>& fits) {
         std::unique_lock lock(mutex_);
         for (;;) {
@@ -33,6 +38,7 @@ class Reports {
     }
 
   private:
+    flows::kubeflow::KubeflowBackend& backend_;
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<flows::RunReport> reports_;
@@ -79,6 +85,7 @@ TEST_CASE("kubeflow watcher: flaps, retries by hand and vanished runs", "[kubefl
     report(rig, retried, "Failed");
     CHECK(reports.next(of(retried, true)).attempt == 1);
     rig.kfp.call("POST", "/apis/v2beta1/runs/" + retried.to_string() + ":retry");
+    rig.backend->watch(retried);
     CHECK(reports.next(of(retried, false)).attempt == 2);
     report(rig, retried, "Succeeded");
     const auto second = reports.next(of(retried, true));
@@ -116,8 +123,7 @@ TEST_CASE("kubeflow watcher: an outage loses nothing", "[kubeflow][contract]") {
     report(rig, request.run, "Running");
     (void)reports.next([](const auto& one) { return !one.settled; });
     rig.post("maintenance", {{"seconds", 3600}});
-    while (rig.backend->status().reachable) {
-    }
+    until([&] { return !rig.backend->status().reachable; });
     report(rig, request.run, "Succeeded");
     rig.clear();
     CHECK(reports.next(settled).outcome == Outcome::Succeeded);
@@ -162,8 +168,7 @@ TEST_CASE("kubeflow watcher: runs that weir did not start, page by page", "[kube
     while (reports.count(foreign) < 451)
         (void)reports.next(foreign);
     const auto before = rig.backend->status().watch_requests;
-    while (rig.backend->status().watch_requests < before + 12) {
-    }
+    until([&] { return rig.backend->status().watch_requests >= before + 12; });
     CHECK(reports.count(foreign) == 451);
 }
 

@@ -1,5 +1,7 @@
 // Launching where absence proves nothing (design, section 4, Launching).
 
+#include <algorithm>
+
 #include "patient_rig.hpp"
 
 using namespace weir;
@@ -128,4 +130,32 @@ TEST_CASE("late is postponed where a look would take minutes") {
     rig.pass(2s);
     CHECK(rig.row(run).state == RunState::Accepted);
     CHECK(rig.launcher.looks == 0);
+}
+
+TEST_CASE("overlap latest and cancel_running: one firing waits, a newer one takes its place") {
+    const bool cancels = GENERATE(false, true);
+    PatientRig rig;
+    rig.apply({"trigger: chain\nteam: ads\nwhen: {finish: next}\nlaunch: {flow: train, overlap: " +
+               std::string(cancels ? "cancel_running" : "latest") + "}\n"});
+    std::vector<RunId> causes;
+    for (int i = 0; i < 3; ++i) {
+        const auto asked =
+            rig.submit(RunFlowInput{"ads", "next", "{}", "n" + std::to_string(i), "ada", "test"});
+        causes.push_back(asked.run.value());
+        rig.report(rig.ended(causes.back(), flows::Outcome::Succeeded));
+        rig.pass(1s);
+    }
+    std::vector<ledger::RunRow> chained;
+    for (const auto& run : rig.runs())
+        if (run.trigger_name == "chain") chained.push_back(run);
+    REQUIRE(chained.size() == 3);
+    std::sort(chained.begin(), chained.end(), [](const auto& a, const auto& b) { return a.no < b.no; });
+    CHECK((chained[0].cancel_requested != Instant{}) == cancels);
+    CHECK(rig.launcher.cancelled.size() == (cancels ? 1U : 0U));
+    CHECK(chained[1].outcome == flows::Outcome::Skipped);
+    CHECK(chained[1].reason.find("took its place") != std::string::npos);
+    CHECK(chained[2].state == RunState::Waiting);
+    CHECK(rig.why(chained[2].id).find("makes this one wait") != std::string::npos);
+    rig.report(rig.ended(chained[0].id, cancels ? flows::Outcome::Cancelled : flows::Outcome::Succeeded));
+    CHECK(rig.row(chained[2].id).state == RunState::Accepted);
 }

@@ -51,6 +51,62 @@ TEST_CASE("changes and commands are read back from their row alone") {
     CHECK(started.started_at == from_ns(5));
 }
 
+TEST_CASE("what backends and flows tell of runs is read back whole") {
+    Input input;
+    RunFactInput fact;
+    fact.kind = RunFactInput::Kind::Seen;
+    fact.run_id = "01a0c450-6c00-8fd3-8542-fe3f61b14bd4";
+    fact.attempt = 2;
+    fact.settled = true;
+    fact.outcome = flows::Outcome::Failed;
+    fact.reason = "the disk is full";
+    fact.outputs_json = "{\"a\":1}";
+    fact.until = from_ns(3);
+    fact.outputs = {{"model", "s3://m", "system.Model", "{}"}};
+    fact.seen = flows::SeenRun{"kf", "ads", "p1", "pipe", "v1", "name", "ns", "exp", "{\"x\":1}", from_ns(4)};
+    input.what = fact;
+    const auto seen = std::get<RunFactInput>(again(input, ledger::InputKind::RunFact).what);
+    CHECK(seen.kind == fact.kind);
+    CHECK(seen.run_id == fact.run_id);
+    CHECK(seen.settled);
+    CHECK(seen.outcome == fact.outcome);
+    CHECK(seen.reason == fact.reason);
+    CHECK(seen.outputs_json == fact.outputs_json);
+    CHECK(seen.until == fact.until);
+    CHECK(seen.outputs == fact.outputs);
+    REQUIRE(seen.seen);
+    CHECK(seen.seen->version_id == "v1");
+    CHECK(seen.seen->created == from_ns(4));
+
+    ledger::RunRow row;
+    row.id = RunId{Uuid::time_led(from_ns(9), sha256("r"))};
+    row.flow = "train";
+    row.attempt = 1;
+    row.outcome = flows::Outcome::Failed;
+    row.origin = "observed";
+    fact = {};
+    fact.kind = RunFactInput::Kind::Ended;
+    fact.run = ledger::RunNo(4);
+    fact.reopened = std::make_shared<const ledger::RunRow>(row);
+    input.what = fact;
+    const auto ended = std::get<RunFactInput>(again(input, ledger::InputKind::RunFact).what);
+    REQUIRE(ended.reopened);
+    CHECK(ended.reopened->id == row.id);
+    CHECK(ended.reopened->no == ledger::RunNo(4));
+    CHECK(ended.reopened->origin == "observed");
+
+    ReportInput report;
+    report.run = row.id;
+    report.outcome = flows::Outcome::Succeeded;
+    report.outputs_json = "{\"rows\":7}";
+    report.artifacts = fact.outputs;
+    input.what = report;
+    const auto said = std::get<ReportInput>(again(input, ledger::InputKind::RunFact).what);
+    CHECK(said.run == report.run);
+    CHECK(said.outcome == report.outcome);
+    CHECK(said.outputs_json == report.outputs_json);
+}
+
 TEST_CASE("an apply is read back with its documents and declared parameters") {
     Problems problems;
     const auto documents = triggers::read_triggers(

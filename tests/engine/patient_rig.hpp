@@ -43,7 +43,10 @@ class ScriptedLauncher final : public flows::Launcher, public flows::RunWatcher 
         }
         done(answer);
     }
-    void cancel(RunId, std::string, std::function<void(Status)> done) override { done({}); }
+    void cancel(RunId run, std::string, std::function<void(Status)> done) override {
+        cancelled.push_back(run);
+        done({});
+    }
     void close() override {}
     void on_report(std::function<void(flows::RunReport)>) override {}
     void watch(RunId run) override { watched.push_back(run); }
@@ -54,7 +57,7 @@ class ScriptedLauncher final : public flows::Launcher, public flows::RunWatcher 
     std::string arguments_as_found;
     std::vector<flows::LaunchRequest> launched;
     std::map<RunId, flows::LaunchRequest> has;
-    std::vector<RunId> watched;
+    std::vector<RunId> watched, cancelled;
     int looks = 0, forgotten = 0;
 };
 

@@ -79,6 +79,12 @@ TEST_CASE("the end of a flow that reports waits for its report, half a minute") 
         CHECK(rig.row(run).outcome == Outcome::Succeeded);
         CHECK(rig.row(run).attempt == 1);
     }
+    SECTION("two reports are one: outputs first, the outcome from the exit task") {
+        rig.own_report(run, "{\"rows\":7,\"day\":\"mon\"}");
+        rig.own_report(run, "{\"rows\":8}");
+        rig.report(rig.ended(run, Outcome::Succeeded));
+        CHECK(rig.row(run).outputs_json == "{\"rows\":8,\"day\":\"mon\"}");
+    }
     SECTION("the same report twice is one") {
         rig.own_report(run, "{\"rows\":7}");
         CHECK_FALSE(rig.own_report(run, "{\"rows\":7}").recorded);

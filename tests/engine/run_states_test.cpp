@@ -9,10 +9,12 @@ using ledger::RunState;
 
 namespace {
 
-const std::vector<RunState> states{RunState::Waiting,  RunState::Ready,   RunState::Sent,   RunState::Unknown,
-                                   RunState::Accepted, RunState::Running, RunState::Settled};
-const std::vector<RunStep> steps{RunStep::Release, RunStep::Send,  RunStep::Lose,  RunStep::Miss,
-                                 RunStep::Accept,  RunStep::Start, RunStep::Settle};
+const std::vector<RunState> states{RunState::Waiting, RunState::Ready,    RunState::Sent,
+                                   RunState::Unknown, RunState::Accepted, RunState::Running,
+                                   RunState::Settled, RunState::Ended};
+const std::vector<RunStep> steps{RunStep::Release, RunStep::Send,     RunStep::Lose,
+                                 RunStep::Miss,    RunStep::Accept,   RunStep::Start,
+                                 RunStep::Settle,  RunStep::Postpone, RunStep::End};
 
 RunMove move_of(RunState state, RunStep step) {
     return engine::move(state, step);
@@ -22,7 +24,8 @@ RunMove move_of(RunState state, RunStep step) {
 
 TEST_CASE("every cell of the run table: what a backend may say is never a bug") {
     for (const auto state : states)
-        for (const auto step : {RunStep::Accept, RunStep::Start, RunStep::Settle, RunStep::Miss}) {
+        for (const auto step : {RunStep::Accept, RunStep::Start, RunStep::Settle, RunStep::Miss,
+                                RunStep::Postpone, RunStep::End}) {
             INFO(to_string(state) << " + " << to_string(step));
             // Whatever a backend reports, in any state, must be takeable: only our own steps can be bugs.
             if (state == RunState::Ready && step == RunStep::Miss) continue;
@@ -41,17 +44,20 @@ TEST_CASE("a request leaves only from ready, and an open request is resolved onl
     CHECK(move_of(RunState::Unknown, RunStep::Miss).next == RunState::Ready);
     CHECK(move_of(RunState::Unknown, RunStep::Accept).next == RunState::Accepted);
     // A run that the backend has can never become one that may be requested again.
-    for (const auto state : {RunState::Accepted, RunState::Running, RunState::Settled})
+    for (const auto state : {RunState::Accepted, RunState::Running, RunState::Ended, RunState::Settled})
         for (const auto step : steps) {
             const auto moved = move_of(state, step);
             if (moved.kind == RunMove::Kind::To)
-                CHECK((moved.next == RunState::Running || moved.next == RunState::Settled));
+                CHECK((moved.next == RunState::Running || moved.next == RunState::Settled ||
+                       moved.next == RunState::Ended));
         }
 }
 
 TEST_CASE("what ends stays ended but for a new attempt") {
     CHECK(move_of(RunState::Settled, RunStep::Settle).kind == RunMove::Kind::Record);
     CHECK(move_of(RunState::Settled, RunStep::Start).next == RunState::Running);
+    CHECK(move_of(RunState::Settled, RunStep::End).kind == RunMove::Kind::Record);
+    CHECK(move_of(RunState::Ended, RunStep::Start).next == RunState::Running);
     for (const auto state : states)
         if (state != RunState::Settled) CHECK(move_of(state, RunStep::Settle).next == RunState::Settled);
 }

@@ -103,6 +103,14 @@ TEST_CASE("the chain of flows loads, and its triggers fit its flows") {
     }
 }
 
+TEST_CASE("the flows of a Kubeflow server load, and their triggers fit them") {
+    const auto loaded = load(source_root() / "flows" / "examples-kubeflow");
+    CHECK(loaded.flows.size() == 2);
+    CHECK(loaded.triggers.size() == 2);
+    CHECK(binding_problems(loaded).empty());
+    CHECK(loaded.flows.at("demo/features").parameters.size() == 2);
+}
+
 TEST_CASE("every example of a trigger loads") {
     const auto loaded = load(source_root() / "triggers" / "examples");
     CHECK(!loaded.triggers.empty());

@@ -52,7 +52,7 @@ class Recompile(unittest.TestCase):
         self.assertNotEqual(compile_to(changed, "report"), (PIPELINES / "report.yaml").read_text(encoding="utf-8"))
 
     def test_the_sdk_is_the_one_the_pipelines_name(self):
-        wanted = (SOURCE / "tests" / "data" / "kfp-requirements.txt").read_text().split("==")[1].strip()
+        wanted = (SOURCE / "tests" / "data" / "kfp-requirements.txt").read_text().splitlines()[0].split("==")[1].strip()
         for pipeline in PIPELINES.glob("*.yaml"):
             self.assertIn(f"sdkVersion: kfp-{wanted}", pipeline.read_text(encoding="utf-8"))
 

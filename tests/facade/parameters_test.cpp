@@ -24,7 +24,8 @@ std::vector<Parameter> declared() {
 
 std::string checked(const std::string& changes) {
     auto given = Json::parse(R"({"s":"x","i":3,"d":1.5,"b":true,"l":[1,2],"m":{"k":"v"}})");
-    for (const auto& [name, value] : Json::parse(changes).items()) {
+    const auto changed = Json::parse(changes);
+    for (const auto& [name, value] : changed.items()) {
         if (value == "absent")
             given.erase(name);
         else

@@ -140,7 +140,6 @@ TEST_CASE("flow documents: what is wrong is said with its place", "[document]") 
     CHECK(has(first_problem("flow: a\nbackend: local\npipelin: x\n"), "flow.yaml:3:1"));
     CHECK(has(first_problem("flow: a\nbackend: local\npipelin: x\n"), "did you mean \"pipeline\"?"));
     CHECK(has(first_problem("flow: a\nbackend: local\n"), "needs the field \"pipeline\""));
-    CHECK(has(first_problem("flow: a\nbackend: kubeflow\n"), "not built yet"));
     CHECK(has(first_problem("flow: a\nbackend: process\n"), "not built yet"));
     CHECK(has(first_problem("flow: a\nbackend: local\npipeline: nope.yaml\n"), "there is no file nope.yaml"));
     CHECK(has(first_problem("flow: a\nbackend: 'null'\npipeline: train.yaml\n"), "for backend local"));
@@ -152,6 +151,96 @@ TEST_CASE("flow documents: what is wrong is said with its place", "[document]") 
     CHECK(has(first_problem("flow: a\nbackend: 'null'\nparameters: {x: {type: integer, default: y}}\n"),
               "the default of x must be a whole number"));
     CHECK(has(first_problem("flow: a\nbackend: 'null'\n---\nflow: a\nbackend: 'null'\n"), "second time"));
+}
+
+TEST_CASE("a flow of a Kubeflow backend names its pipeline and declares its parameters", "[document]") {
+    Problems problems;
+    const auto flows = read_flows(
+        "flow: train\nteam: ads\nbackend: kubeflow\npipeline: training\nversion: v7\nexperiment: nightly\n"
+        "display_name: '{flow} of {date} {}'\nreports: true\nlabels: {project: x}\n"
+        "parameters:\n  day: {type: string, description: Of the data.}\n"
+        "  rows: {type: integer, default: 3.0, literals: [3, 5]}\n  note: {type: string, optional: "
+        "true}\n---\n"
+        "flow: plain\nbackend: kfp-eu\npipeline: 0b6a2a3e-0000-4000-8000-000000000001\n---\n"
+        "flow: spec\nbackend: kubeflow\npipeline: training\nspec: train.yaml\n",
+        "f.yaml", loader(), problems);
+    for (const auto& problem : problems)
+        FAIL(problem.to_string());
+    REQUIRE(flows.size() == 3);
+    const auto& train = flows[0];
+    CHECK(train.backend == "kubeflow");
+    CHECK(train.pipeline.empty());
+    REQUIRE(train.parameters.size() == 3);
+    CHECK(train.parameters[0].name == "day");
+    CHECK(!train.parameters[0].optional);
+    CHECK(train.parameters[0].description == "Of the data.");
+    CHECK(train.parameters[1].optional);
+    CHECK(train.parameters[1].default_json.empty());
+    CHECK(train.parameters[2].default_json == "3");
+    CHECK(train.parameters[2].literals_json == std::vector<std::string>{"3", "5"});
+    const auto settings = read_settings(train.settings_json);
+    REQUIRE(settings.ok());
+    CHECK(settings->pipeline == "training");
+    CHECK(settings->version == "v7");
+    CHECK(settings->experiment == "nightly");
+    CHECK(settings->display_name == "{flow} of {date} {}");
+    CHECK(settings->reports);
+    CHECK(read_settings(flows[1].settings_json)->version.empty());
+    CHECK(!read_settings(flows[1].settings_json)->reports);
+    CHECK(flows[1].backend == "kfp-eu");
+    // Read from the compiled pipeline beside the document.
+    REQUIRE(flows[2].parameters.size() == 2);
+    CHECK(flows[2].parameters[1].name == "rows");
+    CHECK(flows[2].pipeline == good_text);
+    CHECK(check_runnable(flows[2], "/nowhere").empty());
+    CHECK(kind_of_backend("local") == BackendKind::Local);
+    CHECK(kind_of_backend("null") == BackendKind::Null);
+    CHECK(kind_of_backend("Local") == BackendKind::Kubeflow);
+}
+
+TEST_CASE("what is wrong with a flow of a Kubeflow backend is told with its place", "[document]") {
+    const auto with = [](const std::string& lines) {
+        return first_problem("flow: a\nbackend: kubeflow\npipeline: p\n" + lines + "\n");
+    };
+    CHECK(first_problem("flow: a\nbackend: kubeflow\n") ==
+          "flow.yaml:2:10: a flow of a Kubeflow backend needs the field \"pipeline\": the name or id of a "
+          "pipeline on the server");
+    CHECK(with("spec: train.yaml\nparameters: {}") ==
+          "flow.yaml:5:1: `spec` and `parameters` both say which parameters there are: leave one out");
+    CHECK(has(with("spec: nope.yaml"), "flow.yaml:4:7: there is no file nope.yaml"));
+    CHECK(with("timeout: 6h") ==
+          "flow.yaml:4:10: timeout is for backend local, not for the Kubeflow backend \"kubeflow\"");
+    CHECK(has(with("outcome: failed"), "outcome is for backend null, not for"));
+    CHECK(has(with("env: {A: b}"), "env is for backend local"));
+    CHECK(
+        first_problem("flow: a\nbackend: locl\npipeline: p\nparallel: 3\n") ==
+        "flow.yaml:4:11: parallel is for backend local, not for the Kubeflow backend \"locl\"; did you mean "
+        "\"local\"?");
+    CHECK(has(with("version: 3"), "flow.yaml:4:10: version: expected text"));
+    CHECK(with("version: ''") == "flow.yaml:4:10: version: it is empty");
+    CHECK(has(with("experiment: \"a\\nb\""), "a control character or a line break"));
+    CHECK(has(with("experiment: \xf0\x9f\x98\x80"), "above U+FFFF"));
+    CHECK(has(with("experiment: " + std::string(129, 'e')), "more than 128 characters"));
+    CHECK(with("experiment: " + std::string(128, 'e')) == "none");
+    std::string umlauts;
+    for (int i = 0; i < 128; ++i)
+        umlauts += "\xc3\xa4";
+    CHECK(with("experiment: " + umlauts) == "none");
+    CHECK(has(with("display_name: '{flwo} x'"), "there is no {flwo}; did you mean \"flow\"?"));
+    CHECK(has(with("reports: 'yes'"), "reports: expected true or false"));
+    CHECK(has(with("parameters: {x: {type: int}}"), "expected integer, double"));
+    CHECK(has(with("parameters: {x: {type: integer, literals: 3}}"), "expected a list of values"));
+    CHECK(has(with("parameters: {x: {type: integer, literals: [a]}}"), "flow.yaml:4:44: the literals of x"));
+    CHECK(has(with("parameters: {x: {type: integer, literals: [1], default: 2}}"), "not among its literals"));
+    for (const auto* field : {"version: v", "experiment: e", "display_name: d", "reports: true", "spec: s"}) {
+        INFO(field);
+        CHECK(
+            has(first_problem("flow: a\nbackend: local\npipeline: train.yaml\n" + std::string(field) + "\n"),
+                "is for Kubeflow backends, not for local"));
+        CHECK(has(first_problem("flow: a\nbackend: 'null'\n" + std::string(field) + "\n"),
+                  "is for Kubeflow backends, not for null"));
+    }
+    CHECK(has(first_problem("flow: a\nbackend: a b\npipeline: p\n"), "is not a name"));
 }
 
 TEST_CASE("backend null declares its parameters in the document", "[document]") {

@@ -153,6 +153,12 @@ Plan make_plan(std::uint64_t seed, const PlanOptions& options) {
     const int triggers = 1 + static_cast<int>(chance.below(5));
     for (int i = 0; i < triggers; ++i)
         plan.triggers.push_back(trigger(chance, "tr" + std::to_string(i), options.single_stream));
+    Chance overlaps(seed * 193 + 11);
+    for (auto& document : plan.triggers)
+        if (const auto queue = document.find("overlap: queue");
+            options.one_waits && queue != std::string::npos)
+            document.replace(queue, 14,
+                             overlaps.happens(500) ? "overlap: latest" : "overlap: cancel_running");
     auto at = plan.start + seconds(1);
     for (int i = 0; i < options.publications; ++i) {
         at = pause(chance, at);

@@ -51,6 +51,7 @@ struct PlanOptions {
     /// Only triggers on events and schedules that launch independently of each other: their decisions depend
     /// on the one stream alone.
     bool single_stream = false;
+    bool one_waits = false; ///< what would queue has overlap latest or cancel_running
     /// Events come by so many buses, one stream each.
     std::size_t buses = 1;
 };

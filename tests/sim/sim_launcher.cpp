@@ -43,6 +43,8 @@ void SimLauncher::launch(flows::LaunchRequest request, std::function<void(flows:
     }
     const auto at =
         chance_.happens(faults_.slow) ? now + std::chrono::milliseconds(chance_.below(20'000)) : now;
+    if (faults_.remote && ++left_[run] > 2)
+        faults_seen.push_back("a third request to create run " + run.to_string() + " left");
     // Twice lost is lost for ever where nothing is sent a third time.
     if (chance_.happens(faults_.lost_request) && (!faults_.remote || lost_once_.insert(run).second))
         return answer(at, [reply] { reply(LaunchAnswer::Unknown, "the request was lost"); });

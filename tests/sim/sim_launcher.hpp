@@ -88,6 +88,7 @@ class SimLauncher final : public flows::Launcher, public flows::RunWatcher {
         effects_;                          ///< in the backend: weir's death does not end them
     std::map<RunId, Instant> own_reports_; ///< to be sent, and when
     std::set<RunId> lost_once_;
+    std::map<RunId, int> left_; ///< requests that may have had an effect
     std::function<void(flows::RunReport)> report_;
 };
 

@@ -59,6 +59,16 @@ class Engine:
         finally:
             connection.close()
 
+    def fetch(self, path):
+        """(status, text) of what is no JSON."""
+        connection = http.client.HTTPConnection(*self.address, timeout=30)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
     def apply(self, documents):
         """`documents`: {file name: text}."""
         body = json.dumps({"files": [{"name": name, "text": text} for name, text in documents.items()]})

@@ -200,7 +200,8 @@ class Loop:
         calm = 0
         while time.monotonic() < began + DRAIN_SECONDS and calm < 3:
             time.sleep(1)
-            calm = calm + 1 if self.hands.idle() and not missing(self.evidence()) else 0
+            evidence = self.evidence()
+            calm = calm + 1 if self.hands.idle(evidence.rows) and not missing(evidence) else 0
         self.hands.end()
         return time.monotonic() - began
 
@@ -220,6 +221,7 @@ class Loop:
         lasted = time.monotonic() - began
         print(f"{self.events} events in {lasted:.0f} s, drained after {self.drain():.0f} s more")
         print(f"weir died: {dict(self.ends)}; the hands: {dict(sorted(self.hands.counts.items()))}")
+        print(f"the server once took {self.hands.record.longest:.1f} s for what takes milliseconds")
         return healed
 
     def judge(self):

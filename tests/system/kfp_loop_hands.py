@@ -31,7 +31,7 @@ class Record:
         self.creates = {}  # number -> entry with "run", "flow", "event"
         self.looks = {}  # run id -> entries of GetRun
         self.verbs = {}  # run id -> [(verb, status)]
-        self.requests = 0
+        self.longest = 0.0  # the server took so long for what takes milliseconds: the machine was busy
         self.done = 0  # all up to this number are complete here
 
     def read(self):
@@ -39,7 +39,10 @@ class Record:
         fresh = []
         open_ones = []
         last = self.done
-        for entry in self.server.control(f"log?after={self.done}")["requests"]:
+        began = time.monotonic()
+        requests = self.server.control(f"log?after={self.done}")["requests"]
+        self.longest = max(self.longest, time.monotonic() - began)
+        for entry in requests:
             last = entry["number"]
             if entry["status"] is None:
                 open_ones.append(entry["number"])
@@ -84,7 +87,7 @@ class Hands(threading.Thread):
         self.ending = threading.Event()
         self.fault = None
         self.order = itertools.count()
-        self.due = []  # (time, order, first try, act)
+        self.due = []  # (time, order, first try, act, the run that has to be there for it)
         self.met = set()
         self.deleted, self.ended, self.retried, self.others = {}, {}, {}, {}
         self.reports = {}  # run id -> [{"score", "sent", "taken", "recorded", "plan"}]
@@ -107,15 +110,15 @@ class Hands(threading.Thread):
             with self.lock:
                 if not self.due or self.due[0][0] > time.monotonic():
                     return
-                _, _, first, act = heapq.heappop(self.due)
+                _, _, first, act, run = heapq.heappop(self.due)
             if not act() and time.monotonic() - first < PATIENCE:
-                self.later(0.3, act, first)
+                self.later(0.3, act, run, first)
 
-    def later(self, delay, act, first=None):
+    def later(self, delay, act, run=None, first=None):
         """`act` is repeated until it says that it is done."""
         with self.lock:
             begin = time.monotonic() + delay
-            heapq.heappush(self.due, (begin, next(self.order), begin if first is None else first, act))
+            heapq.heappush(self.due, (begin, next(self.order), begin if first is None else first, act, run))
 
     def count(self, what):
         self.counts[what] = self.counts.get(what, 0) + 1
@@ -124,11 +127,12 @@ class Hands(threading.Thread):
         """A run that the server is asked for the first time."""
         run, chance = create["run"], self.chance
         if create["flow"] == "again":
-            self.later(chance.uniform(0.4, 3), lambda: self.verb(run, "retry", self.retried))
+            self.later(chance.uniform(0.4, 3), lambda: self.verb(run, "retry", self.retried), run)
         if create["flow"] == "ended":
-            self.later(chance.uniform(0.2, 3), lambda: self.verb(run, "terminate", self.ended))
+            self.later(chance.uniform(0.2, 3), lambda: self.verb(run, "terminate", self.ended), run)
         if create["flow"] == "deleted":
-            self.later(chance.choice((0, chance.uniform(0, 1), chance.uniform(0.5, 3))), lambda: self.delete(run))
+            delay = chance.choice((0, chance.uniform(0, 1), chance.uniform(0.5, 3)))
+            self.later(delay, lambda: self.delete(run), run)
         if create["flow"] == "told":
             self.plan_reports(run, create["event"])
 
@@ -205,9 +209,10 @@ class Hands(threading.Thread):
         self.later(0, self.reporting(run, "none", "stranger"))
         self.count("report of no run")
 
-    def idle(self):
+    def idle(self, rows):
+        """Nothing is left to do but to runs that are not there."""
         with self.lock:
-            return not self.due
+            return not any(run is None or run in rows for *_, run in self.due)
 
     def end(self):
         self.ending.set()

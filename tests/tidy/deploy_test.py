@@ -75,7 +75,7 @@ class Deploy(unittest.TestCase):
 
     def test_sample_configurations(self):
         samples = sorted((DEPLOY / "config").glob("*.yaml"))
-        self.assertGreaterEqual({path.stem for path in samples}, {"laptop", "nats", "kafka", "service", "container"})
+        self.assertGreaterEqual({path.stem for path in samples}, {"laptop", "nats", "kafka", "kubeflow", "service", "container"})
         environment = {"PATH": "/usr/bin:/bin"}
         for sample in samples:
             # What lies in /etc is missing here: noted, no problem.

@@ -84,6 +84,10 @@ TEST_CASE("a join reads as it is written") {
     CHECK(trigger.launch.flow == "train");
     CHECK(trigger.launch.flow_team("ads") == "ads");
     CHECK(trigger.launch.overlap == Launch::Overlap::Queue);
+    for (const std::string word : {"allow", "skip", "queue", "latest", "cancel_running"}) {
+        const auto other = read("trigger: t\nwhen: {event: a}\nlaunch: {flow: f, overlap: " + word + "}\n");
+        CHECK(to_string(other.launch.overlap) == word);
+    }
     CHECK(trigger.launch.queue_max == 100);
     REQUIRE(trigger.launch.parameters.size() == 5);
     CHECK_FALSE(trigger.launch.parameters[1].constant);
@@ -149,9 +153,6 @@ TEST_CASE("what is not built is refused by its name") {
     says(problems_of(with_when("{event: a}") + "start: earliest\n"), "not built yet: start: earliest");
     says(problems_of(with_when("{event: a}") + "start: '2026-01-01T00:00:00Z'\n"),
          "not built yet: start: 2026-01-01");
-    for (const std::string word : {"latest", "cancel_running"})
-        says(problems_of("trigger: t\nwhen: {event: a}\nlaunch: {flow: f, overlap: " + word + "}\n"),
-             "not built yet: launch.overlap: " + word);
 }
 
 TEST_CASE("a wrong trigger is refused with place and reason, all of them at once") {
@@ -204,7 +205,7 @@ TEST_CASE("a wrong trigger is refused with place and reason, all of them at once
     says(problems_of("trigger: t\nwhen: {event: a}\nlaunch: {flow: f, overlap: queue, queue: {limit: 0}}\n"),
          "0 is out of range");
     says(problems_of("trigger: t\nwhen: {event: a}\nlaunch: {flow: f, overlap: often}\n"),
-         "expected allow, skip or queue");
+         "expected allow, skip, queue, latest or cancel_running");
     says(problems_of("trigger: t\nwhen: {event: a}\nlaunch: {flow: f, parameters: {a: ''}}\n"),
          "for empty text write {value: ''}");
     says(problems_of(with_when("{event: a}") + "---\n" + with_when("{event: b}")),

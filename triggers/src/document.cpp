@@ -239,7 +239,8 @@ class Reader {
         launch.flow = fields.text("flow");
         launch.place = fields.place("flow");
         const auto overlap = fields.text("overlap", "allow");
-        for (const auto each : {Launch::Overlap::Allow, Launch::Overlap::Skip, Launch::Overlap::Queue})
+        for (const auto each : {Launch::Overlap::Allow, Launch::Overlap::Skip, Launch::Overlap::Queue,
+                                Launch::Overlap::Latest, Launch::Overlap::CancelRunning})
             if (to_string(each) == overlap) launch.overlap = each;
         if (const auto* queue = fields.find("queue")) {
             const Fields inner(*queue, section_table(table, "queue"));
@@ -301,6 +302,8 @@ std::string_view to_string(Launch::Overlap overlap) noexcept {
         case Launch::Overlap::Allow: return "allow";
         case Launch::Overlap::Skip: return "skip";
         case Launch::Overlap::Queue: return "queue";
+        case Launch::Overlap::Latest: return "latest";
+        case Launch::Overlap::CancelRunning: return "cancel_running";
     }
     return "allow";
 }
@@ -319,6 +322,7 @@ std::vector<Trigger> read_triggers(std::string_view text, std::string_view file,
     std::vector<Trigger> triggers;
     std::map<std::string, Place> seen;
     for (const auto& document : read_documents(text, file, problems)) {
+        if (!is_trigger(document) && document.find("flow") != nullptr) continue;
         auto trigger = read_trigger(document, problems, default_team);
         if (!trigger) continue;
         const auto [first, is_new] = seen.emplace(trigger->team + "/" + trigger->name, trigger->place);

@@ -118,7 +118,7 @@ const DocumentTable& launch_table() {
              {"parameters", FieldType::ValueMap,
               "The run's parameters: a text is an expression, any other value a constant, `{value: text}` "
               "constant text."},
-             word("overlap", {"allow", "skip", "queue"}, {"latest", "cancel_running"},
+             word("overlap", {"allow", "skip", "queue", "latest", "cancel_running"}, {},
                   "What to do while a run of this trigger is unfinished; `allow` if left out."),
              section("queue", FieldType::Section, queue_table(), "With `overlap: queue`: its limits.")}};
         append(t.fields, flow_control_later());

@@ -72,6 +72,7 @@ class KafkaBus final : public Bus {
     Result<Reader*> reader();
     Result<Publisher*> publisher();
     Result<Reading> begin_anew(Stream& stream, Position after, const Fault& fault);
+    Status truly_gone(const Stream& stream, const Error& said);
     Result<StreamInfo> info_of(const Place& place, const TopicState& topic, const Ends& ends);
     Result<Position> start_of(const Place& place, const TopicState& topic, const Ends& ends);
     Reading reading_from(Stream& stream, Taken taken);
@@ -234,17 +235,20 @@ Result<std::vector<StreamInfo>> KafkaBus::streams() {
     return all;
 }
 
+/// The library forgets a topic for a moment while it asks for it anew: the brokers know better. `unavailable`
+/// if they have it.
+Status KafkaBus::truly_gone(const Stream& stream, const Error& said) {
+    WEIR_ASSIGN(fresh, catalog_.fresh(options_.timeout));
+    const auto& topic = fresh[stream.place.topic];
+    if (topic.exists && stream.place.partition < topic.partitions) return unavailable(said.message);
+    return {};
+}
+
 Result<StreamInfo> KafkaBus::look(std::string_view name) {
     std::shared_lock lock(using_);
     WEIR_ASSIGN(stream, stream_of(name));
     const auto ends = probe_->ends(stream->place, options_.timeout);
-    if (!ends.ok() && ends.error().kind == ErrorKind::NotFound) {
-        // The library forgets a topic for a moment while it asks for it anew: the brokers know better.
-        WEIR_ASSIGN(fresh, catalog_.fresh(options_.timeout));
-        const auto& topic = fresh[stream->place.topic];
-        if (topic.exists && stream->place.partition < topic.partitions)
-            return unavailable(ends.error().message);
-    }
+    if (!ends.ok() && ends.error().kind == ErrorKind::NotFound) WEIR_TRY(truly_gone(*stream, ends.error()));
     if (!ends.ok()) return ends.error();
     const auto topic = catalog_.known(stream->place.topic);
     return info_of(stream->place, *topic, *ends);
@@ -325,6 +329,7 @@ Result<Reading> KafkaBus::begin_anew(Stream& stream, Position after, const Fault
     if (!ends.ok()) {
         if (ends.error().kind != ErrorKind::NotFound)
             return ends.error().in("stream \"" + stream.name + "\"");
+        WEIR_TRY(truly_gone(stream, ends.error()));
         catalog_.look_soon();
         return unknown(stream.name);
     }

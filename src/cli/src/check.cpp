@@ -41,10 +41,6 @@ class Checker {
     void add_flows(const Gathered& gathered) {
         for (const auto& file : gathered.files) {
             if (!file.has_flow) continue;
-            if (file.is_mixed) {
-                problems_.push_back({{file.name, 1, 1}, "triggers and flows in one file: put them into two"});
-                continue;
-            }
             const auto loader = [&](const std::string& path) -> Result<std::string> {
                 for (const auto& name : {file.name.substr(0, file.name.rfind('/') + 1) + path, path}) {
                     if (const auto found = gathered.extra.find(name); found != gathered.extra.end())
@@ -52,7 +48,7 @@ class Checker {
                 }
                 return not_found("cannot read the pipeline file \"" + path + "\"");
             };
-            for (auto& flow : flows::read_flows(file.text, file.name, loader, problems_)) {
+            for (auto& flow : flows::read_flows(file.text, file.name, loader, problems_, team_)) {
                 const auto name = flow.team + "/" + flow.flow;
                 check_backend(flow, file.name);
                 if (!flows_.try_emplace(name, std::move(flow)).second)
@@ -66,7 +62,7 @@ class Checker {
     void add_triggers(const Gathered& gathered) {
         std::map<std::string, Place> seen;
         for (const auto& file : gathered.files) {
-            if (file.has_flow) continue;
+            if (file.has_flow && !file.is_mixed) continue;
             for (const auto& trigger : triggers::read_triggers(file.text, file.name, problems_, team_)) {
                 const auto name = trigger.team + "/" + trigger.name;
                 if (!seen.try_emplace(name, trigger.place).second)

@@ -56,6 +56,13 @@ std::string run_state(const Json& item) {
     return state;
 }
 
+/// What a run says, or what its launch waits for.
+std::string run_reason(const Json& item) {
+    const auto waiting = item.find("waiting");
+    if (waiting == item.end() || !waiting->is_object()) return cell(item, "reason");
+    return cell(*waiting, "reason");
+}
+
 std::string event_note(const Json& item) {
     std::string out;
     const auto add = [&](std::string_view word) { out += (out.empty() ? "" : ", ") + std::string(word); };
@@ -90,7 +97,7 @@ View view_of(const std::string& what) {
                  plain("TRIGGER", "trigger", true, 2),
                  when("CREATED", "created_at"),
                  when("FINISHED", "finished_at", 3),
-                 plain("REASON", "reason", true, 1)},
+                 Column{{"REASON", true, 1}, run_reason}},
                 {"run"},
                 false};
     }

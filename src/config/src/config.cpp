@@ -170,6 +170,7 @@ std::vector<std::string_view> Backends::names() const {
     std::vector<std::string_view> out;
     if (local) out.emplace_back("local");
     if (null) out.emplace_back("null");
+    if (uploaded) out.emplace_back("kubeflow");
     for (const auto& [name, _] : kubeflow)
         out.emplace_back(name);
     return out;

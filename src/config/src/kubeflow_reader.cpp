@@ -279,14 +279,15 @@ flows::kubeflow::Binding read_binding(const Node& node, const std::string& path,
         problems.push_back({fields.place(name), path + "." + std::string(name) + ": " + fault});
     };
     const auto text = [&](std::string_view name, std::size_t characters_max) {
-        const auto value = fields.text(name);
-        if (fields.has(name))
+        auto value = fields.text(name);
+        if (const auto* given = fields.find(name); given != nullptr && given->kind == Node::Kind::String)
             if (const auto fault = flows::fault_of_server_text(value, characters_max); !fault.empty())
                 wrong(name, fault);
         return value;
     };
     binding.namespace_ = fields.text("namespace");
-    if (fields.has("namespace") && !is_namespace(binding.namespace_))
+    if (const auto* given = fields.find("namespace");
+        given != nullptr && given->kind == Node::Kind::String && !is_namespace(binding.namespace_))
         wrong("namespace", "\"" + printable(binding.namespace_, 80) +
                                "\" is not the name of a namespace (a-z 0-9 -, at most 63)");
     binding.experiment = text("experiment", flows::server_name_characters_max);

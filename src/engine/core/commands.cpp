@@ -88,17 +88,21 @@ void Core::Step::cancel(const CancelInput& command) {
     auto& run = found->second;
     record(ledger::InputKind::Command);
     audit(command.principal, "cancel", "run " + run.id.to_string(), command.reason);
+    cancel_run(run, command.reason);
+}
+
+void Core::Step::cancel_run(ledger::RunRow& run, const std::string& reason) {
     const bool first = run.cancel_requested == Instant{};
     if (first) run.cancel_requested = input.time;
     switch (run.state) {
         case ledger::RunState::Waiting:
         case ledger::RunState::Ready:
             // Nothing has left yet: it ends here.
-            settle_later(run, flows::Outcome::Cancelled, command.reason);
+            settle_later(run, flows::Outcome::Cancelled, reason);
             if (run.state == ledger::RunState::Waiting) run.hold = ending;
             break;
         case ledger::RunState::Accepted:
-        case ledger::RunState::Running: act(Act::Kind::Cancel, run, command.reason); break;
+        case ledger::RunState::Running: act(Act::Kind::Cancel, run, reason); break;
         default: break; // a request is open: cancelled as soon as the backend says it has the run
     }
     if (first) write(run);

@@ -48,6 +48,8 @@ std::string Core::Step::suppression(const Trigger& trigger) const {
         case triggers::Launch::Overlap::Queue:
             if (trigger.unfinished == 0 && trigger.waiting.empty()) return "";
             return trigger.waiting.size() >= static_cast<std::size_t>(launch.queue_max) ? "queue_full" : "";
+        case triggers::Launch::Overlap::Latest:
+        case triggers::Launch::Overlap::CancelRunning: return "";
     }
     return "";
 }
@@ -150,13 +152,16 @@ ledger::RunRow Core::Step::new_run(const Firing& firing, const ledger::DecisionR
 void Core::Step::launch(ledger::RunRow run, Trigger* trigger) {
     run.state = ledger::RunState::Ready;
     if (trigger != nullptr) {
-        const bool queue = trigger->compiled->trigger().launch.overlap == triggers::Launch::Overlap::Queue;
+        const auto overlap = trigger->compiled->trigger().launch.overlap;
+        const bool waits = overlap == triggers::Launch::Overlap::Queue || one_waits(overlap);
         if (trigger->state != ledger::TriggerState::Active) {
             run.state = ledger::RunState::Waiting;
             run.hold = trigger->state == ledger::TriggerState::Tripped ? "breaker" : "paused";
-        } else if (queue && (trigger->unfinished > 0 || !trigger->waiting.empty())) {
+        } else if (waits && (trigger->unfinished > 0 || !trigger->waiting.empty())) {
             run.state = ledger::RunState::Waiting;
             run.hold = "overlap";
+            if (one_waits(overlap)) supersede(*trigger, trigger->waiting.size());
+            if (overlap == triggers::Launch::Overlap::CancelRunning) cancel_unfinished(*trigger);
         }
     }
     const auto no = run.no;

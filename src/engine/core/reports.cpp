@@ -95,7 +95,7 @@ void Core::Step::report(const ReportInput& report) {
     const bool never_left = run.state == ledger::RunState::Waiting || run.state == ledger::RunState::Ready;
     const bool old = report.attempt != 0 && report.attempt < run.attempt;
     auto kept = stored(run);
-    const auto own = own_of(report);
+    const auto own = kept.own ? merged(*kept.own, own_of(report)) : own_of(report);
     if (kept.own == own && !never_left) {
         result.recorded = false;
         return;
@@ -123,8 +123,12 @@ void Core::Step::keep_early(const ReportInput& report) {
         batch.early_reports_gone.push_back(it->first);
         it = kept.erase(it);
     }
-    const auto body = encode(StoredReport{own_of(report), std::nullopt});
     const auto found = kept.find(report.run);
+    auto own = own_of(report);
+    if (found != kept.end())
+        if (const auto before = decode_report(found->second.body); before.ok() && before->own)
+            own = merged(*before->own, own);
+    const auto body = encode(StoredReport{own, std::nullopt});
     if (found != kept.end() && found->second.body == body) {
         result.recorded = false;
         return;

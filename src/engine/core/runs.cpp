@@ -277,16 +277,32 @@ void Core::Step::settle(ledger::RunRow& run, const RunFactInput& fact) {
     match(completing);
 }
 
+void Core::Step::supersede(Trigger& trigger, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+        auto& run = core.runs_.at(trigger.waiting[i]);
+        if (run.hold == ending) continue;
+        settle_later(run, flows::Outcome::Skipped, "a newer firing took its place");
+        run.hold = ending;
+    }
+}
+
+void Core::Step::cancel_unfinished(const Trigger& trigger) {
+    for (auto& [no, run] : core.runs_)
+        if (run.trigger == trigger.no && unfinished(run.state) && run.cancel_requested == Instant{})
+            cancel_run(run, "a newer firing takes its place");
+}
+
 void Core::Step::release(Trigger& trigger) {
     if (trigger.state != ledger::TriggerState::Active) return;
     const auto overlap = trigger.compiled->trigger().launch.overlap;
+    if (one_waits(overlap) && trigger.waiting.size() > 1) supersede(trigger, trigger.waiting.size() - 1);
     // A copy: settling what cannot go changes the queue only with its own input.
     const std::vector<ledger::RunNo> waiting(trigger.waiting.begin(), trigger.waiting.end());
     for (const auto no : waiting) {
         auto& run = core.runs_.at(no);
         if (run.hold == ending) continue;
         const bool busy = trigger.unfinished > 0;
-        if (busy && overlap == triggers::Launch::Overlap::Queue) return;
+        if (busy && (overlap == triggers::Launch::Overlap::Queue || one_waits(overlap))) return;
         if (busy && overlap == triggers::Launch::Overlap::Skip) {
             settle_later(run, flows::Outcome::Skipped,
                          "a run of this trigger is unfinished and overlap is skip");

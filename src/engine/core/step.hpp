@@ -75,6 +75,9 @@ struct Core::Step {
     void settle(ledger::RunRow& run, const RunFactInput& fact);
     static Instant settled_at(const ledger::RunRow& run);
     void release(Trigger& trigger);
+    /// Ends the first `count` runs that wait: a newer firing takes their place.
+    void supersede(Trigger& trigger, std::size_t count);
+    void cancel_unfinished(const Trigger& trigger);
     void send_ready();
     bool send(ledger::RunRow& run);
     bool place_free(const ledger::RunRow& run) const;
@@ -129,6 +132,7 @@ struct Core::Step {
     // commands.cpp
     void run_flow(const RunFlowInput& command);
     void cancel(const CancelInput& command);
+    void cancel_run(ledger::RunRow& run, const std::string& reason);
     void retry(const RetryInput& command);
     void start_run(const StartRunInput& command);
 
@@ -141,6 +145,11 @@ struct Core::Step {
 
 /// The event of a settlement (design, section 4): type weir.run.finished, data = the run line.
 events::Event settlement_event(const std::string& instance, const ledger::RunRow& run);
+/// Of the firings that wait only the newest is kept.
+inline bool one_waits(triggers::Launch::Overlap overlap) noexcept {
+    return overlap == triggers::Launch::Overlap::Latest ||
+           overlap == triggers::Launch::Overlap::CancelRunning;
+}
 /// How deep the causes of an event go: attribute `weirdepth`, 0 without one.
 int depth_of(const events::Event& event);
 /// Hold word of a waiting run whose settlement follows in the same batch; never stored.

@@ -79,6 +79,32 @@ Result<StoredReport> decode_report(std::string_view json) {
     return report;
 }
 
+namespace {
+
+std::string merged_objects(const std::string& before, const std::string& now) {
+    auto all = Json::parse(before);
+    all.update(Json::parse(now));
+    return all.dump();
+}
+
+void replace_named(std::vector<flows::ArtifactRecord>& artifacts,
+                   const std::vector<flows::ArtifactRecord>& now) {
+    for (const auto& artifact : now) {
+        std::erase_if(artifacts, [&](const auto& known) { return known.name == artifact.name; });
+        artifacts.push_back(artifact);
+    }
+}
+
+} // namespace
+
+StoredReport::Own merged(StoredReport::Own before, const StoredReport::Own& now) {
+    if (now.outcome) before.outcome = now.outcome;
+    if (!now.error.empty()) before.error = now.error;
+    before.outputs_json = merged_objects(before.outputs_json, now.outputs_json);
+    replace_named(before.artifacts, now.artifacts);
+    return before;
+}
+
 RunFactInput settlement_of(const StoredReport& report) {
     RunFactInput fact;
     fact.kind = RunFactInput::Kind::Settled;
@@ -92,13 +118,8 @@ RunFactInput settlement_of(const StoredReport& report) {
     fact.outputs = report.end->outputs;
     if (!report.own) return fact;
     if (fact.reason.empty() && fact.outcome != flows::Outcome::Succeeded) fact.reason = report.own->error;
-    auto outputs = Json::parse(fact.outputs_json);
-    outputs.update(Json::parse(report.own->outputs_json));
-    fact.outputs_json = outputs.dump();
-    for (const auto& artifact : report.own->artifacts) {
-        std::erase_if(fact.outputs, [&](const auto& known) { return known.name == artifact.name; });
-        fact.outputs.push_back(artifact);
-    }
+    fact.outputs_json = merged_objects(fact.outputs_json, report.own->outputs_json);
+    replace_named(fact.outputs, report.own->artifacts);
     return fact;
 }
 

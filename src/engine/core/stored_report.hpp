@@ -37,6 +37,9 @@ struct StoredReport {
 std::string encode(const StoredReport& report);
 Result<StoredReport> decode_report(std::string_view json);
 
+/// What a flow has said and says now: what is said now counts where both speak of the same.
+StoredReport::Own merged(StoredReport::Own before, const StoredReport::Own& now);
+
 /// What both say together, as the fact that settles the attempt. The outcome is the backend's; of outputs and
 /// artifacts of one name the flow's own count; an error is the backend's unless it has none.
 RunFactInput settlement_of(const StoredReport& report);

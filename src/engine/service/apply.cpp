@@ -10,9 +10,12 @@ namespace {
 
 using Action = ApplyChange::Action;
 
+std::string team_of(const ApplyRequest& request) {
+    return request.default_team.empty() ? "default" : request.default_team;
+}
+
 void read_triggers(const SourceFile& file, const ApplyRequest& request, ApplyPlan& plan) {
-    const auto team = request.default_team.empty() ? std::string("default") : request.default_team;
-    for (auto& trigger : triggers::read_triggers(file.text, file.name, plan.problems, team)) {
+    for (auto& trigger : triggers::read_triggers(file.text, file.name, plan.problems, team_of(request))) {
         auto compiled = triggers::compile(trigger, plan.problems);
         if (compiled) plan.input.triggers.push_back({std::move(compiled), {}, file.text});
     }
@@ -27,7 +30,7 @@ void read_flows(const SourceFile& file, const ApplyRequest& request, const std::
                 return found->second;
         return not_found("the pipeline file \"" + name + "\" did not come along with its document");
     };
-    for (auto& flow : flows::read_flows(file.text, file.name, loader, plan.problems)) {
+    for (auto& flow : flows::read_flows(file.text, file.name, loader, plan.problems, team_of(request))) {
         for (const auto& fault : flows::check_runnable(flow, path))
             plan.problems.push_back(
                 {{file.name, 0, 0}, "flow " + flow.team + "/" + flow.flow + ": " + fault});
@@ -169,12 +172,8 @@ ApplyPlan read_apply(const ApplyRequest& request, const std::string& path) {
         const auto flows = std::count_if(documents.begin(), documents.end(), [](const Node& node) {
             return node.find("flow") != nullptr && !triggers::is_trigger(node);
         });
-        if (triggers > 0 && flows > 0)
-            plan.problems.push_back({{file.name, 1, 1}, "triggers and flows in one file: put them into two"});
-        else if (flows > 0)
-            read_flows(file, request, path, plan);
-        else if (triggers > 0 || !documents.empty())
-            read_triggers(file, request, plan);
+        if (flows > 0) read_flows(file, request, path, plan);
+        if (triggers > 0 || (flows == 0 && !documents.empty())) read_triggers(file, request, plan);
     }
     refuse_twice(plan);
     report_problems(plan);

@@ -44,7 +44,7 @@ std::string waiting_text(const ledger::RunRow& run) {
     const auto trigger = run.team + "/" + run.trigger_name;
     if (run.hold == "overlap")
         return "waits: an earlier run of trigger " + trigger +
-               " is unfinished and `overlap` is queue; `weir runs "
+               " is unfinished, and its `overlap` makes this one wait; `weir runs "
                "--trigger " +
                run.trigger_name + "` shows it.";
     if (run.hold == "paused")

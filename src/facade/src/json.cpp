@@ -26,7 +26,7 @@ Json big_whole(double number) {
     const int exponent = std::stoi(text.substr(exponent_at + 1));
     std::string whole = text.substr(0, 1);
     if (exponent_at > 1) whole += text.substr(2, exponent_at - 2);
-    if (static_cast<int>(whole.size()) > exponent + 1 || exponent > 18) return number;
+    if (static_cast<int>(whole.size()) > exponent + 1 || exponent > 19) return number;
     whole.append(static_cast<std::size_t>(exponent) + 1 - whole.size(), '0');
     std::uint64_t value = 0;
     const auto read = std::from_chars(whole.data(), whole.data() + whole.size(), value);

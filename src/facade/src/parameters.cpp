@@ -98,8 +98,8 @@ std::string filled_in(std::string_view text, const std::string& run_id, Instant 
         const auto value = meaning_of(text.substr(open + 2, close - open - 2), run_id, now);
         out += text.substr(0, open);
         if (value.empty()) {
-            out += "[[";
-            text.remove_prefix(open + 2);
+            out += '[';
+            text.remove_prefix(open + 1);
         } else {
             out += value;
             text.remove_prefix(close + 2);

@@ -4,6 +4,14 @@ namespace weir::sim {
 
 using Overlap = triggers::Launch::Overlap;
 
+namespace {
+
+bool one_waits(Overlap overlap) {
+    return overlap == Overlap::Latest || overlap == Overlap::CancelRunning;
+}
+
+} // namespace
+
 std::vector<ReferenceEngine::Firing*> ReferenceEngine::waiting(int trigger) {
     std::vector<Firing*> out;
     for (auto& firing : firings_) {
@@ -48,6 +56,11 @@ void ReferenceEngine::launch(Firing& firing) {
         if (held_back >= static_cast<std::size_t>(launch.queue_max)) return suppress("queue_full");
         return wait("overlap");
     }
+    if (one_waits(launch.overlap) && (busy(firing.trigger) || held_back > 0)) {
+        for (auto* older : waiting(firing.trigger))
+            older->ending = true;
+        return wait("overlap");
+    }
     firing.stage = RunStage::Launched;
     firing.launched = firing.seq;
 }
@@ -56,8 +69,12 @@ void ReferenceEngine::launch(Firing& firing) {
 void ReferenceEngine::release(int trigger, Seq seq) {
     if (at(trigger).deleted || at(trigger).state != State::Active) return;
     const auto overlap = at(trigger).document().launch.overlap;
+    auto held_back = waiting(trigger);
+    if (one_waits(overlap))
+        for (std::size_t i = 0; i + 1 < held_back.size(); ++i)
+            held_back[i]->ending = true;
     for (auto* firing : waiting(trigger)) {
-        if (overlap == Overlap::Queue && busy(trigger)) return;
+        if ((overlap == Overlap::Queue || one_waits(overlap)) && busy(trigger)) return;
         if (overlap == Overlap::Skip && busy(trigger)) {
             firing->ending = true;
             continue;

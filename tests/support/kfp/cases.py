@@ -12,7 +12,9 @@ from scripted import server  # noqa: E402
 
 API = "/apis/v2beta1"
 NEVER = "1970-01-01T00:00:00Z"
-PLATFORM = "---\nplatforms: {kubernetes: {deploymentSpec: {executors: {exec-hello: {nodeSelector: {labels: {disk: ssd}}}}}}}\n"
+PLATFORM = (
+    "---\nplatforms: {kubernetes: {deploymentSpec: {executors: {exec-hello: {nodeSelector: {labels: {disk: ssd}}}}}}}\n"
+)
 
 
 def spec(parameters="msg: {parameterType: STRING, defaultValue: hi, isOptional: true}", name="hello-pipe"):

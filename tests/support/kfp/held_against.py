@@ -28,14 +28,18 @@ def exchanges_of(files):
     if setup.exists() and all(pathlib.Path(path).name != SETUP for path in files):
         first = recording.read(setup)
         made = {exchange.value[kind] for exchange in first if (kind := exchange.creates())}
-        if any(key in exchange.target + (exchange.body or "") for key in made for exchange in listed):
+        if any(key in exchange.target + (exchange.body or "") + exchange.text for key in made for exchange in listed):
             return first + listed
     return listed
 
 
 def hold(url, files, identity=None, ca=None, give_run_ids=True):
     """The finished Replay: `held`, `differences`, `not_held`."""
-    return replay.Replay(target.Target(url, identity, ca), exchanges_of(files), give_run_ids).run()
+    held = target.Target(url, identity, ca)
+    try:
+        return replay.Replay(held, exchanges_of(files), give_run_ids).run()
+    finally:
+        held.close()
 
 
 def main():
@@ -53,7 +57,9 @@ def main():
     for line in done.not_held:
         print(f"not held: {line}")
     different = len({line.split(": ", 1)[0] for line in done.differences})
-    print(f"{done.held} exchanges held, {different} differ ({len(done.differences)} differences), {len(done.not_held)} not held")
+    print(
+        f"{done.held} exchanges held, {different} differ ({len(done.differences)} differences), {len(done.not_held)} not held"
+    )
     return 1 if done.differences else 0
 
 

@@ -28,7 +28,12 @@ class MultiUser(Case):
         self.assertEqual(reply.status, 200, reply.body)
 
     def run_as(self, name, home=None, **more):
-        body = {"display_name": "r", "pipeline_version_reference": {"pipeline_id": self.hello}, "experiment_id": self.homes[home or name], **more}
+        body = {
+            "display_name": "r",
+            "pipeline_version_reference": {"pipeline_id": self.hello},
+            "experiment_id": self.homes[home or name],
+            **more,
+        }
         return self.post("/runs", body, user(name))
 
     def test_who(self):
@@ -69,7 +74,9 @@ class MultiUser(Case):
         refused = self.upload(spec(), "x", BOB, namespace="ns1")
         self.assertEqual((refused.status, set(refused.json)), (400, {"error_message", "error_details"}))
         self.assertEqual([row["name"] for row in self.get("/pipelines", ALICE).json["pipelines"]], ["shared"])
-        self.assertEqual([row["name"] for row in self.get("/pipelines", ALICE, namespace="ns1").json["pipelines"]], ["hello"])
+        self.assertEqual(
+            [row["name"] for row in self.get("/pipelines", ALICE, namespace="ns1").json["pipelines"]], ["hello"]
+        )
         self.assertEqual(self.get("/pipelines/names/hello", BOB).json["pipeline_id"], self.hello)
         self.refused(self.get("/pipelines/names/hello", BOB, namespace="ns1"), 403, 7)
 
@@ -78,13 +85,18 @@ class MultiUser(Case):
         self.refused(self.run_as("bob", "alice"), 403, 7)
         self.refused(self.run_as("bob", run_id="r1"), 500, 13)
         self.assertEqual(self.kfp.get("strays?run_id=r1")["strays"], 1)
-        self.assertEqual({item["namespace"] for item in self.kfp.get("workflows?run_id=r1")["workflows"]}, {"ns1", "ns2"})
+        self.assertEqual(
+            {item["namespace"] for item in self.kfp.get("workflows?run_id=r1")["workflows"]}, {"ns1", "ns2"}
+        )
         for verb in ("terminate", "retry", "archive"):
             self.refused(self.post(f"/runs/r1:{verb}", headers=BOB), 403, 7)
         self.refused(self.send("DELETE", f"{API}/runs/r1", headers=BOB), 403, 7)
 
     def test_reports(self):
-        manifest = {"metadata": {"name": "w", "namespace": "ns1", "uid": "u", "labels": {"pipeline/runid": "r1"}}, "status": {"phase": "Running"}}
+        manifest = {
+            "metadata": {"name": "w", "namespace": "ns1", "uid": "u", "labels": {"pipeline/runid": "r1"}},
+            "status": {"phase": "Running"},
+        }
         text = json.dumps(json.dumps(manifest))
         self.refused(self.post("/workflows", text, ALICE), 403, 7)
         self.assertEqual(self.post("/workflows", text, ADMIN).status, 200)

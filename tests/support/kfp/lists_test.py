@@ -45,7 +45,10 @@ class Filters(Lists):
         self.make("a+b", "a b", "a%2Bb", "100%")
         for name in ("a+b", "a b", "a%2Bb", "100%"):
             self.assertEqual(self.names(predicate("EQUALS", "display_name", string_value=name)), [name])
-        once = {name: self.list(predicate("EQUALS", "display_name", string_value=name), twice=False) for name in ("a+b", "a%2Bb", "100%")}
+        once = {
+            name: self.list(predicate("EQUALS", "display_name", string_value=name), twice=False)
+            for name in ("a+b", "a%2Bb", "100%")
+        }
         self.assertEqual(once["a+b"].json["runs"][0]["display_name"], "a b")
         self.assertEqual(once["a%2Bb"].json["runs"][0]["display_name"], "a+b")
         self.refused(once["100%"], 400, 3)
@@ -61,7 +64,9 @@ class Filters(Lists):
         self.assertEqual(since("2026-08-01T00:00:12Z"), ["b"])
         self.assertEqual(since("2026-08-01T00:00:12.5Z"), ["b"])
         self.assertEqual(since("2026-08-01T02:00:12+02:00"), ["b"])
-        single = self.list(predicate("GREATER_THAN", "finished_at", timestamp_value="2026-08-01T00:00:12+00:00"), twice=False)
+        single = self.list(
+            predicate("GREATER_THAN", "finished_at", timestamp_value="2026-08-01T00:00:12+00:00"), twice=False
+        )
         self.refused(single, 400, 3)
         self.assertEqual(self.names(sort_by="finished_at asc"), ["c", "a", "b"])
         self.assertEqual(self.names(sort_by="finished_at desc"), ["b", "a", "c"])
@@ -72,7 +77,9 @@ class Filters(Lists):
         self.make("under_score", "underXscore", "CASE", "case", description="corr=7;")
         self.assertEqual(self.names(predicate("EQUALS", "display_name", string_value="Case")), ["CASE", "case"])
         self.assertEqual(self.names(predicate("EQUALS", "display_name", string_value="under_score")), ["under_score"])
-        self.assertEqual(self.names(predicate("IS_SUBSTRING", "display_name", string_value="R_S")), ["under_score", "underXscore"])
+        self.assertEqual(
+            self.names(predicate("IS_SUBSTRING", "display_name", string_value="R_S")), ["under_score", "underXscore"]
+        )
         self.assertEqual(len(self.names(predicate("IS_SUBSTRING", "description", string_value="CORR=7"))), 4)
         self.assertEqual(self.names(predicate("NOT_EQUALS", "state", string_value="PENDING")), [])
         self.assertEqual(len(self.names(predicate("EQUALS", "state", string_value="pending"))), 4)
@@ -112,7 +119,17 @@ class Sorts(Lists):
         self.make("b", "a")
         self.assertEqual(self.names(sort_by="name"), ["a", "b"])
         self.assertEqual(self.names(sort_by="DISPLAY_NAME DESC"), ["b", "a"])
-        for key in ("display_name", "name", "description", "state", "storage_state", "run_id", "created_at", "scheduled_at", "finished_at"):
+        for key in (
+            "display_name",
+            "name",
+            "description",
+            "state",
+            "storage_state",
+            "run_id",
+            "created_at",
+            "scheduled_at",
+            "finished_at",
+        ):
             self.assertEqual(self.get("/runs", sort_by=key, page_size=1).status, 200, key)
         for key in ("experiment_id", "metric:x", "nope", "name down", "name asc x"):
             self.refused(self.get("/runs", sort_by=key, page_size=1), 400, 3)
@@ -162,7 +179,10 @@ class Tokens(Lists):
         return self.list(*predicates, **self.mine, page_token=token, **query)
 
     def test_same_criteria_again(self):
-        for good in (predicate("EQUALS", "state", string_value="SUCCEEDED"), predicate("IS_SUBSTRING", "description", string_value="")):
+        for good in (
+            predicate("EQUALS", "state", string_value="SUCCEEDED"),
+            predicate("IS_SUBSTRING", "description", string_value=""),
+        ):
             self.assertEqual(self.second(good, sort_by="finished_at asc").status, 200, good)
         self.assertEqual(self.second(sort_by="finished_at asc").status, 200)
         for bad in (
@@ -195,7 +215,9 @@ class Sqlite(Filters):
         self.make("CASE", "case", "under_score", "underXscore")
         self.assertEqual(self.names(predicate("EQUALS", "display_name", string_value="case")), ["case"])
         self.assertEqual(self.names(predicate("EQUALS", "state", string_value="pending")), [])
-        self.assertEqual(self.names(predicate("IS_SUBSTRING", "display_name", string_value="R_s")), ["under_score", "underXscore"])
+        self.assertEqual(
+            self.names(predicate("IS_SUBSTRING", "display_name", string_value="R_s")), ["under_score", "underXscore"]
+        )
         self.assertEqual(self.send("GET", f"{API}/runs?filter=").status, 200)
 
 

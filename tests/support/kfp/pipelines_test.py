@@ -58,12 +58,19 @@ class Uploads(Case):
 
     def test_shapes_of_the_spec(self):
         version = self.version(self.pipeline(spec("i: {parameterType: NUMBER_INTEGER, defaultValue: 7.0}"), "bare"))
-        self.assertEqual(set(version["pipeline_spec"]), {"pipelineInfo", "schemaVersion", "sdkVersion", "components", "deploymentSpec", "root"})
-        self.assertEqual(repr(version["pipeline_spec"]["root"]["inputDefinitions"]["parameters"]["i"]["defaultValue"]), "7")
+        self.assertEqual(
+            set(version["pipeline_spec"]),
+            {"pipelineInfo", "schemaVersion", "sdkVersion", "components", "deploymentSpec", "root"},
+        )
+        self.assertEqual(
+            repr(version["pipeline_spec"]["root"]["inputDefinitions"]["parameters"]["i"]["defaultValue"]), "7"
+        )
         version = self.version(self.pipeline(spec() + PLATFORM, "two"))
         self.assertEqual(set(version["pipeline_spec"]), {"pipeline_spec", "platform_spec"})
         self.assertIn("kubernetes", version["pipeline_spec"]["platform_spec"]["platforms"])
-        old = self.version(self.pipeline("apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: old-}\n", "old"))
+        old = self.version(
+            self.pipeline("apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: old-}\n", "old")
+        )
         self.assertEqual(old["pipeline_spec"]["kind"], "Workflow")
 
     def version(self, pipeline_id):
@@ -80,7 +87,9 @@ class Pipelines(Case):
     def test_versions(self):
         pipeline, other = self.pipeline(), self.pipeline(name="other")
         self.kfp.post("clock", {"advance": 5})
-        second = self.upload(spec(), "v2", path="/pipelines/upload_version", pipelineid=pipeline).json["pipeline_version_id"]
+        second = self.upload(spec(), "v2", path="/pipelines/upload_version", pipelineid=pipeline).json[
+            "pipeline_version_id"
+        ]
         self.assertEqual(self.upload(spec(), "v2", path="/pipelines/upload_version", pipelineid=pipeline).status, 409)
         listed = self.get(f"/pipelines/{pipeline}/versions", sort_by="created_at desc").json
         self.assertEqual([row["name"] for row in listed["pipeline_versions"]], ["v2", "hello"])
@@ -100,11 +109,19 @@ class Pipelines(Case):
         nobody = "00000000-0000-0000-0000-000000000000"
         for reference in ({"pipeline_id": nobody, "pipeline_version_id": version}, {"pipeline_id": pipeline, "pipeline_version_id": version},
                           {"pipeline_id": pipeline, "pipeline_version_id": nobody}, {"pipeline_id": nobody}, {"pipeline_id": empty}, {}):  # fmt: skip
-            reply = self.refused(self.post("/runs", {"display_name": "x", "pipeline_version_reference": reference}), 500, 13)
+            reply = self.refused(
+                self.post("/runs", {"display_name": "x", "pipeline_version_reference": reference}), 500, 13
+            )
             self.assertEqual(reply.detail, "Internal Server Error")
-        for body in ({"display_name": "x"}, {"display_name": "x", "pipeline_spec": {}}, {"display_name": "x", "pipeline_spec": {"a": 1}}):
+        for body in (
+            {"display_name": "x"},
+            {"display_name": "x", "pipeline_spec": {}},
+            {"display_name": "x", "pipeline_spec": {"a": 1}},
+        ):
             self.refused(self.post("/runs", body), 500, 13)
-        reply = self.post("/runs", {"display_name": "x", "pipeline_version_reference": {"pipeline_version_id": version}})
+        reply = self.post(
+            "/runs", {"display_name": "x", "pipeline_version_reference": {"pipeline_version_id": version}}
+        )
         self.assertEqual(reply.status, 200)
         self.refused(self.create(pipeline, ""), 500, 13)
         self.refused(self.post("/runs", ""), 500, 13)
@@ -121,11 +138,16 @@ class Pipelines(Case):
         self.refused(self.create(pipeline, pipeline_spec=both), 400, 3)
 
     def test_by_url_and_updates(self):
-        body = {"pipeline": {"display_name": "u"}, "pipeline_version": {"package_url": {"pipeline_url": "https://127.0.0.1/x.yaml"}}}
+        body = {
+            "pipeline": {"display_name": "u"},
+            "pipeline_version": {"package_url": {"pipeline_url": "https://127.0.0.1/x.yaml"}},
+        }
         self.refused(self.post("/pipelines/create", body), 400, 3)
         pipeline = self.pipeline()
         reply = self.send("PATCH", f"{API}/pipelines/{pipeline}", {"display_name": "New", "tags": {"a": "b"}})
-        self.assertEqual((reply.json["name"], reply.json["display_name"], reply.json["tags"]), ("hello", "New", {"a": "b"}))
+        self.assertEqual(
+            (reply.json["name"], reply.json["display_name"], reply.json["tags"]), ("hello", "New", {"a": "b"})
+        )
 
 
 class Experiments(Case):
@@ -157,13 +179,23 @@ class Gateway(Case):
                 reply = self.refused(self.post("/runs", body), 400, 3)
                 self.assertEqual(set(reply.json), {"code", "message"})
         self.assertEqual(self.get("/nope").json, {"code": 5, "message": "Not Found"})
-        for method, path in (("PUT", "/runs"), ("PATCH", "/recurringruns/x"), ("DELETE", "/runs"), ("GET", "/workflows")):
+        for method, path in (
+            ("PUT", "/runs"),
+            ("PATCH", "/recurringruns/x"),
+            ("DELETE", "/runs"),
+            ("GET", "/workflows"),
+        ):
             reply = self.send(method, API + path, "{}")
             self.assertEqual((reply.status, reply.code), (501, 12))
 
     def test_what_is_taken(self):
         pipeline = self.pipeline()
-        body = {"displayName": "x", "pipelineVersionReference": {"pipelineId": pipeline}, "state": 3, "description": None}
+        body = {
+            "displayName": "x",
+            "pipelineVersionReference": {"pipelineId": pipeline},
+            "state": 3,
+            "description": None,
+        }
         self.assertEqual(self.post("/runs", body, {"Content-Type": "text/plain"}).status, 200)
         self.assertEqual(self.get("/experiments", page_size=1).status, 200)
         self.assertEqual(self.get("/recurringruns").json, {})
@@ -175,7 +207,12 @@ class MariaDb(Case):
         good = (("n" * 255, {}), ("Umlaut äöü", {}), ("x", {"parameters": {"msg": "ü"}}))
         for name, more in good:
             self.assertEqual(self.create(pipeline, name, **more).status, 200)
-        bad = (("n" * 256, {}), ("😀", {}), ("x", {"description": "d" * 300}), ("x", {"parameters": {"msg": "\U0001f600"}}))
+        bad = (
+            ("n" * 256, {}),
+            ("😀", {}),
+            ("x", {"description": "d" * 300}),
+            ("x", {"parameters": {"msg": "\U0001f600"}}),
+        )
         for number, (name, more) in enumerate(bad, 1):
             self.refused(self.create(pipeline, name, **more), 500, 13)
             self.assertEqual(self.strays(), number)

@@ -37,7 +37,13 @@ class Recurring(Case):
         self.assertNotEqual(own, "mine")
 
     def test_taken(self):
-        end_first = {"cron_schedule": {"cron": "0 0 * * * *", "start_time": "2027-01-01T00:00:00Z", "end_time": "2026-01-01T00:00:00Z"}}
+        end_first = {
+            "cron_schedule": {
+                "cron": "0 0 * * * *",
+                "start_time": "2027-01-01T00:00:00Z",
+                "end_time": "2026-01-01T00:00:00Z",
+            }
+        }
         for trigger in (CRON, {"cron_schedule": {"cron": "0 0 * * *"}}, {"cron_schedule": {"cron": "@every 1h"}}, {"cron_schedule": {"cron": "@hourly"}},
                         {"cron_schedule": {"cron": "0 0 0 ? * MON-FRI"}}, {}, "missing", end_first):  # fmt: skip
             with self.subTest(trigger):
@@ -45,7 +51,16 @@ class Recurring(Case):
         self.assertEqual(self.make(max_concurrency=2).json["max_concurrency"], "2")
 
     def test_refused(self):
-        for cron in ("nope", "0 0 0 * * * 2026", "TZ=UTC 0 0 * * * *", "", "@nope", "61 0 * * * *", "0 0 5-1 * * *", "a 0 * * * *"):
+        for cron in (
+            "nope",
+            "0 0 0 * * * 2026",
+            "TZ=UTC 0 0 * * * *",
+            "",
+            "@nope",
+            "61 0 * * * *",
+            "0 0 5-1 * * *",
+            "a 0 * * * *",
+        ):
             with self.subTest(cron):
                 self.refused(self.make(trigger={"cron_schedule": {"cron": cron}}), 400, 3)
         for changes in ({"max_concurrency": "0"}, {"max_concurrency": "missing"}, {"max_concurrency": "11"},

@@ -39,7 +39,9 @@ class Ids(Case):
 
     def test_four_at_once(self):
         pipeline = self.pipeline()
-        body = json.dumps({"display_name": "x", "run_id": "one", "pipeline_version_reference": {"pipeline_id": pipeline}})
+        body = json.dumps(
+            {"display_name": "x", "run_id": "one", "pipeline_version_reference": {"pipeline_id": pipeline}}
+        )
 
         def create(_):
             connection = http.client.HTTPConnection("127.0.0.1", self.kfp.port, timeout=20)
@@ -87,14 +89,21 @@ class Parameters(Case):
 
     def test_good_ones_are_echoed_without_defaults(self):
         reply = self.create(self.all, parameters=self.given(i=1.0, d=2, l=[[1], "x", None], m={"a": {"b": [1, None]}}))
-        self.assertEqual(reply.json["runtime_config"]["parameters"], self.given(i=1, d=2, l=[[1], "x", None], m={"a": {"b": [1, None]}}))
+        self.assertEqual(
+            reply.json["runtime_config"]["parameters"],
+            self.given(i=1, d=2, l=[[1], "x", None], m={"a": {"b": [1, None]}}),
+        )
         self.assertIn(b'"i":1,', reply.body)
         for changes in ({"s": "", "l": [], "m": {}}, {"i": 1.5}, {"l": ["x"]}, {"mode": "b"}, {"o": "x"}):
             with self.subTest(changes):
                 self.assertEqual(self.create(self.all, parameters=self.given(**changes)).status, 200)
 
     def test_numbers_are_doubles(self):
-        for text, shown in (("9007199254740993", b"9007199254740992"), ("12345678901234567890", b"12345678901234567000"), ("1e2", b"100")):
+        for text, shown in (
+            ("9007199254740993", b"9007199254740992"),
+            ("12345678901234567890", b"12345678901234567000"),
+            ("1e2", b"100"),
+        ):
             body = json.dumps({"display_name": "r", "pipeline_version_reference": {"pipeline_id": self.all},
                                "runtime_config": {"parameters": self.given(i=77777)}}).replace("77777", text)  # fmt: skip
             self.assertIn(b'"i":' + shown + b",", self.post("/runs", body).body)
@@ -133,7 +142,10 @@ class Parameters(Case):
         run_id = self.run_id(self.all, parameters=given, run_id="r1")
         self.assertEqual(self.get(f"/runs/{run_id}").json["runtime_config"]["parameters"], given)
         cluster = self.kfp.get("workflows?run_id=r1")["workflows"][0]["parameters"]
-        self.assertEqual(cluster["s"], "id=r1 now=20261121094229 day=2026-11-21 [[ScheduledTime]] [[Index]] [[ RunUUID ]] [[1,2],[3]]")
+        self.assertEqual(
+            cluster["s"],
+            "id=r1 now=20261121094229 day=2026-11-21 [[ScheduledTime]] [[Index]] [[ RunUUID ]] [[1,2],[3]]",
+        )
         self.assertEqual((cluster["l"], cluster["m"]), (given["l"], given["m"]))
 
 
@@ -152,7 +164,9 @@ class LifeCycle(Case):
         self.report(self.run_1, "Running")
         self.assertEqual(self.states(self.run_1)[:2], ("CANCELING", ["PENDING", "RUNNING", "CANCELING"]))
         self.report(self.run_1, "Failed", finished_at="2026-08-01T00:00:05Z")
-        self.assertEqual(self.states(self.run_1), ("FAILED", ["PENDING", "RUNNING", "CANCELING", "FAILED"], "2026-08-01T00:00:05Z"))
+        self.assertEqual(
+            self.states(self.run_1), ("FAILED", ["PENDING", "RUNNING", "CANCELING", "FAILED"], "2026-08-01T00:00:05Z")
+        )
         self.refused(self.post(f"/runs/{self.run_1}:terminate", "{}"), 400, 3)
 
     def test_retry(self):
@@ -160,7 +174,10 @@ class LifeCycle(Case):
         reply = self.refused(self.post(f"/runs/{self.run_1}:retry"), 409, 10)
         self.assertIn("manifest", reply.detail)
         self.report(self.run_1, "Running")
-        self.assertEqual(self.refused(self.post(f"/runs/{self.run_1}:retry"), 409, 10).detail, "Workflow must be Failed/Error to retry")
+        self.assertEqual(
+            self.refused(self.post(f"/runs/{self.run_1}:retry"), 409, 10).detail,
+            "Workflow must be Failed/Error to retry",
+        )
         self.report(self.run_1, "Error")
         self.assertEqual(self.states(self.run_1)[0], "FAILED")
         self.assertEqual(self.post(f"/runs/{self.run_1}:retry").status, 200)
@@ -211,20 +228,36 @@ class LifeCycle(Case):
         self.assertEqual((counters["workflows"], counters["orphans_deleted"]), (0, 1))
 
     def test_archive_and_delete(self):
-        for verb, state in (("archive", "ARCHIVED"), ("archive", "ARCHIVED"), ("unarchive", "AVAILABLE"), ("unarchive", "AVAILABLE")):
+        for verb, state in (
+            ("archive", "ARCHIVED"),
+            ("archive", "ARCHIVED"),
+            ("unarchive", "AVAILABLE"),
+            ("unarchive", "AVAILABLE"),
+        ):
             self.assertEqual(self.post(f"/runs/{self.run_1}:{verb}").json, {})
             self.assertEqual(self.get(f"/runs/{self.run_1}").json["storage_state"], state)
         self.post(f"/runs/{self.run_1}:archive")
         self.assertEqual(self.get("/runs").json["total_size"], 1)
         self.assertEqual(self.send("DELETE", f"{API}/runs/{self.run_1}").json, {})
         self.assertEqual(self.kfp.get("counters")["workflows"], 0)
-        for method, end in (("POST", ":terminate"), ("POST", ":retry"), ("POST", ":archive"), ("POST", ":unarchive"), ("DELETE", ""), ("GET", "")):
+        for method, end in (
+            ("POST", ":terminate"),
+            ("POST", ":retry"),
+            ("POST", ":archive"),
+            ("POST", ":unarchive"),
+            ("DELETE", ""),
+            ("GET", ""),
+        ):
             self.refused(self.send(method, f"{API}/runs/{self.run_1}{end}"), 404, 5)
 
     def test_a_failed_node(self):
-        self.report(self.run_1, "Failed", nodes=[{"name": "hello", "phase": "Failed", "started_at": "2026-01-01T00:00:00Z"}])
+        self.report(
+            self.run_1, "Failed", nodes=[{"name": "hello", "phase": "Failed", "started_at": "2026-01-01T00:00:00Z"}]
+        )
         (task,) = self.get(f"/runs/{self.run_1}").json["run_details"]["task_details"]
-        self.assertEqual((task["display_name"], task["state"], task["start_time"]), ("hello", "FAILED", "2026-01-01T00:00:00Z"))
+        self.assertEqual(
+            (task["display_name"], task["state"], task["start_time"]), ("hello", "FAILED", "2026-01-01T00:00:00Z")
+        )
         self.assertNotIn("error", task)
 
     def test_plugins(self):
@@ -243,7 +276,12 @@ class FullView(Case):
 
     def test_outputs(self):
         run_id = self.run_id(self.pipeline())
-        self.report(run_id, "Succeeded", outputs={"score": 3}, artifacts=[{"name": "model", "uri": "s3://b/m", "type": "system.Model"}])
+        self.report(
+            run_id,
+            "Succeeded",
+            outputs={"score": 3},
+            artifacts=[{"name": "model", "uri": "s3://b/m", "type": "system.Model"}],
+        )
         self.assertNotIn("tasks", self.get(f"/runs/{run_id}").json)
         (task,) = self.get(f"/runs/{run_id}", view="FULL").json["tasks"]
         self.assertEqual(task["outputs"]["parameters"][0]["value"], 3)

@@ -52,8 +52,9 @@ using PipelineLoader = std::function<Result<std::string>(const std::string& path
 ///   reports: true              # the flow reports its own end; false by default
 ///
 /// Every fault is added to `problems` with its file:line:column (of the pipeline where the fault is in
-/// there); on any problem the returned list is empty. Whether the pipeline's commands exist here is not
-/// asked: see check_runnable(). Limits: DocumentLimits; 1,000 parameters a flow. Thread-safe.
+/// there); on any problem the returned list is empty. Trigger documents are left to their own reader. Whether
+/// the pipeline's commands exist here is not asked: see check_runnable(). Limits: DocumentLimits; 1,000
+/// parameters a flow. Thread-safe.
 std::vector<FlowVersion> read_flows(std::string_view text, std::string_view file,
                                     const PipelineLoader& loader, Problems& problems,
                                     std::string_view default_team = "default");

@@ -71,15 +71,19 @@ void Watch::full_answered(const std::vector<std::string>& asked, const Answer& a
         return;
     }
     std::map<std::string, RunView> told;
-    bool any = false;
+    std::optional<bool> has;
     for (RunView& run : page->runs) {
-        any = any || run.full;
+        // One that failed early may have nothing to show on any server.
+        if (run.full)
+            has = true;
+        else if (run.state == "SUCCEEDED" && !has)
+            has = false;
         told.emplace(run.id, std::move(run));
     }
-    if (!told.empty()) {
-        full_view_ = any;
+    if (has) {
+        full_view_ = has;
         full_until_ = clock_.steady_now() + no_full_for;
-        status_.with([&](KubeflowStatus& status) { status.full_view = any; });
+        status_.with([&](KubeflowStatus& status) { status.full_view = has; });
     }
     for (const std::string& id : asked) {
         const auto found = full_.find(id);

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include <weir/base/clock.hpp>
 
@@ -15,11 +16,13 @@ class Timers {
     void at(SteadyInstant when, std::function<void()> work) { due_.emplace(when, std::move(work)); }
     /// Runs what is due; what that adds for now waits for the next call.
     void run(SteadyInstant now) {
-        auto ready = std::exchange(due_, {});
-        const auto end = ready.upper_bound(now);
-        due_.insert(std::make_move_iterator(end), std::make_move_iterator(ready.end()));
-        for (auto it = ready.begin(); it != end; ++it)
-            if (it->second) it->second();
+        std::vector<std::function<void()>> ready;
+        const auto end = due_.upper_bound(now);
+        for (auto it = due_.begin(); it != end; ++it)
+            ready.push_back(std::move(it->second));
+        due_.erase(due_.begin(), end);
+        for (auto& work : ready)
+            work();
     }
     [[nodiscard]] std::optional<SteadyInstant> next() const {
         if (due_.empty()) return {};

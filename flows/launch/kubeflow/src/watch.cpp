@@ -77,14 +77,14 @@ void Watch::set_due(RunId run, Tracked& tracked, SteadyInstant due) {
 }
 
 void Watch::watch(RunId run) {
-    const auto found = tracked_.find(run);
-    if (found == tracked_.end() && tracked_.size() >= options_.limits.tracked) {
+    const bool fresh = !tracked_.contains(run);
+    if (fresh && tracked_.size() >= options_.limits.tracked) {
         log::warn("a run is not watched: there are too many",
                   {{"backend", options_.name}, {"run", run.to_string()}, {"limit", options_.limits.tracked}});
         return;
     }
     Tracked& tracked = tracked_[run];
-    if (found == tracked_.end()) tracked.view = views_.find(run);
+    if (fresh) tracked.view = views_.find(run);
     // Whoever watches again is told again.
     tracked.told = tracked.floor - 1;
     tracked.told_running = 0;
@@ -97,13 +97,13 @@ void Watch::watch(RunId run) {
 }
 
 void Watch::forget(RunId run) {
+    cancels_.erase(run);
+    views_.forget(run);
     const auto found = tracked_.find(run);
     if (found == tracked_.end()) return;
     queue_of(found->second).erase({found->second.due, run});
     tracked_.erase(found);
     full_.erase(run.to_string());
-    cancels_.erase(run);
-    views_.forget(run);
     status_.with([&](KubeflowStatus& status) { status.tracked = tracked_.size(); });
 }
 
@@ -318,8 +318,8 @@ void Watch::confirmed(RunId run, const GotRun& got) {
     if (got.missing) {
         if (tracked.absences++ == 0) tracked.absent_since = now;
         // Asked less and less often, but not later than it is given up.
-        pause = std::clamp<Duration>(options_.watch.lost_after / 8, options_.watch.interval,
-                                     std::chrono::seconds(15));
+        pause = std::max<Duration>(options_.watch.interval, std::min<Duration>(options_.watch.lost_after / 8,
+                                                                               std::chrono::seconds(15)));
         if (!tracked.lost && tracked.absences >= absences_min &&
             now - tracked.absent_since >= options_.watch.lost_after) {
             tracked.lost = true;
@@ -353,7 +353,7 @@ void Watch::observe(RunId run, const RunView& view, bool complete_already) {
     tracked.lost = false;
     const auto attempts = attempts_of(view);
     const AttemptView& newest = attempts.back();
-    tracked.seen = newest.number;
+    tracked.seen = std::max(tracked.seen, newest.number);
     if (view.state == "CANCELING") tracked.cancelling = newest.number;
     if (auto asked = cancels_.find(run); asked != cancels_.end() && asked->second.attempt == 0)
         asked->second.attempt = newest.number;
@@ -394,7 +394,8 @@ void Watch::settle(RunId run, const RunView& view) {
             reports.push_back(report_of(run, view, attempt, nullptr));
         }
     }
-    if (newest.settled && tracked.told >= newest.number)
+    // An attempt that was opened here may not show yet.
+    if (newest.settled && newest.number >= tracked.floor && tracked.told >= newest.number)
         set_due(run, tracked, clock_.steady_now() + settled_interval);
     for (RunReport& report : reports)
         tell(std::move(report));

@@ -255,7 +255,9 @@ bool Backend::start_one() {
         pending.erase(task);
         const std::uint64_t process = next_process_id();
         run.start(std::move(taken), process, supervisor_,
-                  task_environment(run.request(), run.settings(), mark_), search_path());
+                  task_environment(run.request(), run.settings(),
+                                   server_.with([](const auto& server) { return server; }), mark_),
+                  search_path());
         if (run.jobs().contains(process))
             processes_.emplace(process, id);
         else

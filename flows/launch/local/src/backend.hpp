@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include <weir/base/sync.hpp>
 #include <weir/flows/local/local_backend.hpp>
 
 #include "environments.hpp"
@@ -28,6 +29,9 @@ class Backend final : public LocalBackend {
     void cancel(RunId run, std::string reason, std::function<void(Status)> done) override;
     void retry(RunId run, int attempt, std::string reason, std::function<void(Status)> done) override;
     void close() override;
+    void serve_at(std::string url) override {
+        server_.with([&](std::string& server) { server = std::move(url); });
+    }
     void on_report(std::function<void(RunReport)> report) override;
     void watch(RunId run) override;
     void forget(RunId run) override;
@@ -67,7 +71,8 @@ class Backend final : public LocalBackend {
     Supervisor& supervisor_;
     const Clock& clock_;
     std::filesystem::path runs_folder_;
-    std::string mark_; ///< in the environment of every process started from this folder
+    Sync<std::string> server_; ///< weir's API, for tasks
+    std::string mark_;         ///< in the environment of every process started from this folder
     int lock_ = -1;
     int wake_ = -1;
     std::thread thread_;

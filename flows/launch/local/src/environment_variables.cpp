@@ -78,7 +78,7 @@ std::vector<std::string> base_environment() {
 }
 
 std::vector<std::string> task_environment(const StoredRequest& request, const FlowSettings& settings,
-                                          const std::string& mark) {
+                                          const std::string& server, const std::string& mark) {
     std::map<std::string, std::string> entries = base_entries();
     for (const std::string& pattern : settings.env_pass)
         pass(entries, pattern);
@@ -88,6 +88,7 @@ std::vector<std::string> task_environment(const StoredRequest& request, const Fl
     entries["WEIR_RUN_ID"] = request.run;
     entries["WEIR_TEAM"] = request.team;
     entries["WEIR_FLOW"] = request.flow;
+    if (!server.empty()) entries["WEIR_SERVER"] = server;
     std::vector<std::string> lines = list(entries);
     lines.push_back(mark);
     return lines;

@@ -14,7 +14,7 @@ namespace weir::flows::local {
 std::vector<std::string> base_environment();
 /// A task's environment: the base, what the flow lets through and sets, and who is asking (WEIR_*).
 std::vector<std::string> task_environment(const StoredRequest& request, const FlowSettings& settings,
-                                          const std::string& mark);
+                                          const std::string& server, const std::string& mark);
 /// PATH of weir.
 std::string search_path();
 

@@ -134,7 +134,11 @@ def expanded(manifests):
 
     def walk(value):
         if isinstance(value, dict):
-            if value.get("name") == "runtime-config" and isinstance(value.get("value"), str) and value["value"].startswith("{\""):
+            if (
+                value.get("name") == "runtime-config"
+                and isinstance(value.get("value"), str)
+                and value["value"].startswith('{"')
+            ):
                 found.append(re.sub(r"20\d{12}|20\d\d-\d\d-\d\d", "TIME", value["value"]))
             for item in value.values():
                 walk(item)

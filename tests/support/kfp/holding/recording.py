@@ -57,7 +57,11 @@ class Exchange:
 
 def read(path):
     path = pathlib.Path(path)
-    return [Exchange(path.name, number, line) for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1) if line.strip()]
+    return [
+        Exchange(path.name, number, line)
+        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1)
+        if line.strip()
+    ]
 
 
 def runs_in(value):
@@ -100,7 +104,13 @@ class Knowledge:
                 self.runs.setdefault(run["run_id"], run)
         wanted = exchange.given.get("experiment_id") or exchange.query.get("experiment_id")
         posted = exchange.path in (f"{API}/runs", f"{API}/recurringruns")
-        if wanted and posted and exchange.status not in (400, 404) and UUID.fullmatch(wanted) and wanted not in self.made:
+        if (
+            wanted
+            and posted
+            and exchange.status not in (400, 404)
+            and UUID.fullmatch(wanted)
+            and wanted not in self.made
+        ):
             self.named.add(wanted)
             home = homes.get(exchange.headers.get("kubeflow-userid"), "")
             self.experiments[wanted] = self.experiments.get(wanted) or home

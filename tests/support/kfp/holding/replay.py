@@ -25,6 +25,15 @@ def seconds(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
+def total_of(answer):
+    """How many rows an answer counts."""
+    try:
+        value = json.loads(answer[2])
+    except ValueError:
+        return 0
+    return value.get("total_size", 0) if isinstance(value, dict) else 0
+
+
 class NotHeld(Exception):
     """The exchange needs what the server under test does not have: a cluster side."""
 
@@ -38,6 +47,9 @@ class Replay:
         self.ids = compare.Ids()
         self.differences, self.held, self.not_held = [], 0, []
         self.open_list = False
+        self.clock = None
+        self.histories = {}  # run id -> as last seen
+        self.stale = set()  # recorded ids of runs that could not be brought forward
 
     def run(self):
         for exchange in self.exchanges:
@@ -46,7 +58,9 @@ class Replay:
             except NotHeld as reason:
                 self.not_held.append(f"{exchange.place} {exchange.name}: {reason}")
                 continue
-            if found:
+            if found and self.stale and exchange.method == "GET" and exchange.path == f"{API}/runs":
+                self.not_held.append(f"{exchange.place} {exchange.name}: runs that could not be brought forward")
+            elif found:
                 self.differences += [f"{exchange.place} {exchange.name}: {text}" for text in found]
             else:
                 self.held += 1
@@ -56,19 +70,54 @@ class Replay:
         """The differences."""
         if exchange.path.startswith("/oracle/") and not self.target.control:
             raise NotHeld("a look at the cluster")
-        self.set_clock(exchange.when())
+        text = exchange.target + (exchange.body or "") + exchange.text
+        if any(run_id in text for run_id in self.stale):
+            raise NotHeld("a run that could not be brought forward")
         self.prepare(exchange)
         self.set_clock(exchange.when())
-        status, headers, text = self.target.send(
-            exchange.method, self.request_target(exchange), exchange.headers, self.request_body(exchange),
-            base=not exchange.path.startswith("/oracle/"),
-        )  # fmt: skip
-        return self.hold(exchange, status, headers, text)
+        self.open_list = False
+        answer = self.send(exchange)
+        if self.fewer_rows(exchange, answer):
+            self.open_list = self.more_rows(exchange)
+            self.set_clock(exchange.when())
+            answer = self.send(exchange)
+        found = self.hold(exchange, *answer)
+        self.same_id_again(exchange)
+        return found
+
+    def send(self, exchange):
+        base = not exchange.path.startswith("/oracle/")
+        return self.target.send(
+            exchange.method, self.request_target(exchange), exchange.headers, self.request_body(exchange), base
+        )
+
+    def fewer_rows(self, exchange, answer):
+        if exchange.method != "GET" or exchange.status != 200 or not isinstance(exchange.value, dict):
+            return False
+        return total_of(answer) < exchange.value.get("total_size", 0)
+
+    def same_id_again(self, exchange):
+        """A run whose id the server picked is made again under the recorded one: rows are ordered by it."""
+        if (
+            not self.target.control
+            or not self.give_run_ids
+            or exchange.creates() != "run_id"
+            or "recurring_run_id" in exchange.given
+        ):
+            return
+        recorded = exchange.value["run_id"]
+        live = self.ids.table.get(recorded, recorded)
+        if live != recorded:
+            self.target.call("DELETE", f"{API}/runs/{urllib.parse.quote(live, safe='')}")
+            body = json.loads(self.ids.translate(exchange.body))
+            self.ids.table[recorded] = recorded
+            self.target.call("POST", f"{API}/runs", {**body, "run_id": recorded})
 
     # --- the request
 
     def set_clock(self, seconds):
-        if self.target.control and seconds is not None:
+        if self.target.control and seconds is not None and self.clock != int(seconds):
+            self.clock = int(seconds)
             moment = datetime.datetime.fromtimestamp(int(seconds), datetime.timezone.utc)
             self.target.cluster("clock", {"set": moment.strftime("%Y-%m-%dT%H:%M:%SZ"), "freeze": True})
 
@@ -87,7 +136,12 @@ class Replay:
             return None
         body = self.ids.translate(body)
         given = exchange.given
-        if exchange.creates() == "run_id" and self.give_run_ids and "run_id" not in given and "recurring_run_id" not in given:
+        if (
+            exchange.creates() == "run_id"
+            and self.give_run_ids
+            and "run_id" not in given
+            and "recurring_run_id" not in given
+        ):
             end = body.rindex("}")
             body = f'{body[:end]}{", " if given else ""}"run_id": "{exchange.value["run_id"]}"{body[end:]}'
         return body
@@ -109,17 +163,10 @@ class Replay:
         if exchange.status == 200 and exchange.method == "GET":
             for run in recording.runs_in(exchange.value):
                 self.bring_forward(run)
-        self.open_list = self.more_rows(exchange)
 
     def more_rows(self, exchange):
         """Makes rows that are counted and not shown, as far as they are shown elsewhere; whether some stay unknown."""
-        if exchange.method != "GET" or exchange.status != 200 or not isinstance(exchange.value, dict):
-            return False
-        wanted = exchange.value.get("total_size", 0)
-        while wanted:
-            status, _, text = self.target.send("GET", self.request_target(exchange), exchange.headers)
-            if status != 200 or json.loads(text).get("total_size", 0) >= wanted:
-                return False
+        while total_of(self.send(exchange)) < exchange.value["total_size"]:
             run = next((run for run in self.candidates(exchange) if run["run_id"] not in self.ids.table), None)
             if run is None or not exchange.path.endswith("/runs"):
                 return True
@@ -160,9 +207,20 @@ class Replay:
 
     def make_run(self, run_id):
         run = self.knowledge.runs[run_id]
-        keys = ("display_name", "description", "runtime_config", "pipeline_version_reference", "pipeline_spec", "experiment_id",
-                "service_account")
+        keys = (
+            "display_name",
+            "description",
+            "runtime_config",
+            "pipeline_version_reference",
+            "pipeline_spec",
+            "experiment_id",
+            "service_account",
+        )
         body = {key: run[key] for key in keys if key in run}
+        if run["storage_state"] == "ARCHIVED":
+            body["storage_state"] = "ARCHIVED"
+        if run.get("state") not in ("SUCCEEDED", "FAILED", "SKIPPED") and run["finished_at"] != compare.EPOCH:
+            body["finished_at"] = run["finished_at"]
         if body["experiment_id"] not in self.ids.table:
             if not self.target.identity and body["experiment_id"] not in self.knowledge.named:
                 del body["experiment_id"]  # Default
@@ -187,19 +245,26 @@ class Replay:
     def bring_forward(self, run):
         """Reports what must have been reported in between, for the history to be as recorded."""
         live_id = self.ids.table.get(run["run_id"], run["run_id"])
+        there = [entry.get("state", "") for entry in run["state_history"]]
+        if len(there) < 2 or self.histories.get(live_id) == there:
+            return
         status, live = self.target.call("GET", f"{API}/runs/{urllib.parse.quote(live_id, safe='')}")
         if status != 200 or not live:
             return
         here = [entry.get("state", "") for entry in live.get("state_history", [])]
-        there = [entry.get("state", "") for entry in run["state_history"]]
         if here == there or there[: len(here)] != here:
+            self.histories[live_id] = there
             return
         if not self.target.control:
+            self.stale.add(run["run_id"])
             raise NotHeld("a report of the cluster came before it")
+        self.histories[live_id] = there
         details = (run.get("run_details") or {}).get("task_details") or []
         for state, entry in zip(there[len(here) :], run["state_history"][len(here) :]):
             if entry.get("update_time"):
                 self.set_clock(seconds(entry["update_time"]))
+            if state == "CANCELING":
+                self.target.call("POST", f"{API}/runs/{urllib.parse.quote(live_id, safe='')}:terminate")
             report = {"run_id": live_id, "phase": PHASE[state]}
             if PHASE[state] in ("Succeeded", "Failed", "Skipped"):
                 report["finished_at"] = run["finished_at"]

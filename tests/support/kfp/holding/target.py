@@ -40,6 +40,11 @@ class Target:
                     return 0, {}, ""
         return 0, {}, ""
 
+    def close(self):
+        if self.connection:
+            self.connection.close()
+            self.connection = None
+
     def call(self, method, target, body=None):
         """Our own request: (status, JSON or None)."""
         headers = {"Content-Type": "application/json", **self.identity}
@@ -55,7 +60,9 @@ class Target:
 
     def cluster(self, name, body):
         """A call of the control side: its JSON. RuntimeError if it refuses."""
-        status, _, text = self.send("POST", f"/_control/{name}", {"Content-Type": "application/json"}, json.dumps(body), base=False)
+        status, _, text = self.send(
+            "POST", f"/_control/{name}", {"Content-Type": "application/json"}, json.dumps(body), base=False
+        )
         if status != 200:
             raise RuntimeError(f"/_control/{name}: {status} {text[:300]}")
         return json.loads(text)

@@ -129,7 +129,9 @@ def not_found_run(path):
     """GetRun's own 404, for a run that is there all the same."""
     run_id = urllib.parse.unquote(path.rpartition("/")[2])
     detail = f"Run {run_id} not found"
-    fault = ApiError(NOT_FOUND, f"Failed to get a run: Failed to fetch run {run_id}: ResourceNotFoundError: {detail}", detail)
+    fault = ApiError(
+        NOT_FOUND, f"Failed to get a run: Failed to fetch run {run_id}: ResourceNotFoundError: {detail}", detail
+    )
     return as_json(404, fault.body())
 
 

@@ -1,9 +1,10 @@
 """The test's side: /_control/... for whoever scripts the server, /oracle/... as the recordings have it. All JSON."""
 
 import json
+import re
 import urllib.parse
 
-from . import api, autorun, cluster, clock, present, reports, runs
+from . import api, autorun, clock, cluster, present, reports, runs
 from .errors import ApiError
 
 
@@ -26,7 +27,7 @@ async def answer(wire, request):
         return api.as_json(200, value)
     except ApiError as fault:
         return api.as_json(fault.status, fault.body())
-    except (Wrong, ValueError, KeyError, TypeError) as fault:
+    except (Wrong, ValueError, KeyError, TypeError, re.error) as fault:
         return api.as_json(400, {"error": f"{type(fault).__name__}: {fault}"})
 
 

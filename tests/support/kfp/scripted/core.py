@@ -2,7 +2,7 @@
 
 import itertools
 
-from . import autorun, cluster, clock, database, experiments, faults, identity
+from . import autorun, clock, cluster, database, experiments, faults, identity
 
 DEFAULT_EXPERIMENT = "Default"
 DEFAULT_DESCRIPTION = "All runs created without specifying an experiment will be grouped here."
@@ -50,7 +50,9 @@ class Core:
 
     def run_of_recurring(self, recurring_run_id, display_name):
         rows = self.db.runs.values()
-        return next((row for row in rows if row.recurring_run_id == recurring_run_id and row.display_name == display_name), None)
+        return next(
+            (row for row in rows if row.recurring_run_id == recurring_run_id and row.display_name == display_name), None
+        )
 
     def workflow_of(self, row):
         """The Workflow that the row owns, also one that is gone."""

@@ -146,7 +146,9 @@ class Database:
             wide = next((letter for letter in text if ord(letter) > 0xFFFF), None)
             if wide:
                 raw = "".join(f"\\x{byte:02X}" for byte in wide.encode())
-                raise internal(f"{what}: Error 1366 (22007): Incorrect string value: '{raw}' for column '{name}' at row 1")
+                raise internal(
+                    f"{what}: Error 1366 (22007): Incorrect string value: '{raw}' for column '{name}' at row 1"
+                )
             if longest is not None and len(text) > longest:
                 raise internal(f"{what}: Error 1406 (22001): Data too long for column '{name}' at row 1")
 

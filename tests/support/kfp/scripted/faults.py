@@ -57,7 +57,14 @@ class Faults:
         for name in MATCHED:
             re.compile(fault.get(name) or "")
         self.made += 1
-        kept = {"do": "answer", "when": "before", "times": 1, "skip": 0, **fault, "id": fault.get("id") or f"f{self.made}"}
+        kept = {
+            "do": "answer",
+            "when": "before",
+            "times": 1,
+            "skip": 0,
+            **fault,
+            "id": fault.get("id") or f"f{self.made}",
+        }
         if kept.get("for_seconds") is not None:
             kept["until"] = self.clock.now() + kept["for_seconds"]
             kept["times"] = fault.get("times")

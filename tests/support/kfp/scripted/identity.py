@@ -40,8 +40,17 @@ class Identities:
         if not self.multi_user:
             return
         user = self.user(request)
-        attributes = {"namespace": namespace, "verb": verb, "group": GROUP, "version": VERSION, "resource": resource, "name": name}
-        self.reviews.append({"resourceAttributes": {key: value for key, value in attributes.items() if value}, "user": user})
+        attributes = {
+            "namespace": namespace,
+            "verb": verb,
+            "group": GROUP,
+            "version": VERSION,
+            "resource": resource,
+            "name": name,
+        }
+        self.reviews.append(
+            {"resourceAttributes": {key: value for key, value in attributes.items() if value}, "user": user}
+        )
         del self.reviews[:-10000]
         granted = self.grants.get(user, [])
         if "*" in granted or (namespace and namespace in granted):

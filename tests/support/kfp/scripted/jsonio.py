@@ -34,7 +34,11 @@ TASK_DETAIL = {
     "inputs": "value", "outputs": "value", "parent_task_id": "string", "state_history": ("list", HISTORY),
     "pod_name": "string", "child_tasks": ("list", CHILD_TASK),
 }  # fmt: skip
-RUN_DETAILS = {"pipeline_context_id": "int64", "pipeline_run_context_id": "int64", "task_details": ("list", TASK_DETAIL)}
+RUN_DETAILS = {
+    "pipeline_context_id": "int64",
+    "pipeline_run_context_id": "int64",
+    "task_details": ("list", TASK_DETAIL),
+}
 RUN = {
     "experiment_id": "string", "run_id": "string", "display_name": "string", "storage_state": "enum run_storage",
     "description": "string", "pipeline_version_id": "string", "pipeline_spec": "struct",
@@ -94,7 +98,9 @@ def refuse(name):
     raise Fault(f"invalid character '{name[0]}' looking for beginning of value")
 
 
-DECODER = json.JSONDecoder(object_pairs_hook=Pairs, parse_constant=refuse, parse_int=decimal.Decimal, parse_float=decimal.Decimal)
+DECODER = json.JSONDecoder(
+    object_pairs_hook=Pairs, parse_constant=refuse, parse_int=decimal.Decimal, parse_float=decimal.Decimal
+)
 
 
 def decode(text):
@@ -226,7 +232,10 @@ def read_field(kind, item, name):
             raise Fault(f"proto: unexpected token {json.dumps(plain(item))}")
         if any(part is None for part in item):
             raise Fault(f"proto: unexpected token null in {name}")
-        return [read_message(kind[1], part) if isinstance(kind[1], dict) else read_scalar(kind[1], part, name) for part in item]
+        return [
+            read_message(kind[1], part) if isinstance(kind[1], dict) else read_scalar(kind[1], part, name)
+            for part in item
+        ]
     return read_scalar(kind, item, name)
 
 

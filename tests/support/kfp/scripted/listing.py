@@ -204,9 +204,7 @@ def options(listable, query):
 
 
 def token_for(listable, wanted, row):
-    """Points at the row. ApiError 400 if its sort column cannot stand in a token."""
-    if wanted.column not in listable.sortable:
-        raise invalid(f'cannot sort by field "{wanted.column}" on type "{listable.name}"')
+    """Points at the row."""
     token = {
         "SortByFieldName": wanted.column, "SortBySQLColumn": wanted.column,
         "SortByFieldValue": listable.cells[wanted.column](row), "SortByFieldPrefix": listable.prefix,
@@ -230,6 +228,9 @@ def page(listable, wanted, rows, database):
     def place(row):
         return comparable(cell(row)), comparable(key(row))
 
+    # The genuine server finds this out only when there is another page.
+    if wanted.column not in listable.sortable:
+        raise invalid(f'cannot sort by field "{wanted.column}" on type "{listable.name}"')
     found.sort(key=place, reverse=wanted.descending)
     if wanted.value is not None and wanted.key is not None:
         start = (comparable(wanted.value), comparable(wanted.key))

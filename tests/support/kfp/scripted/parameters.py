@@ -51,7 +51,9 @@ def check_one(name, definition, value):
         raise invalid(f"input parameter {name} requires type {words}, but the {what} is not of {wanted} value type")
     literals = definition.get("literals")
     if literals and value not in literals:
-        raise invalid(f'input parameter "{name}" value {value!r} does not match any of the allowed literal values: {literals!r}')
+        raise invalid(
+            f'input parameter "{name}" value {value!r} does not match any of the allowed literal values: {literals!r}'
+        )
 
 
 MACRO = re.compile(r"\[\[(RunUUID|CurrentTime)(?:\.([^\]]*))?\]\]")

@@ -28,23 +28,41 @@ def find_version(core, version_id):
 
 def insert(core, name, display_name, description, namespace, tags=None):
     """ApiError 409 if the name is taken in the namespace."""
-    core.db.accept("Failed to add pipeline to pipeline table", {"Name": name, "DisplayName": display_name, "Description": (description, None)})
+    core.db.accept(
+        "Failed to add pipeline to pipeline table",
+        {"Name": name, "DisplayName": display_name, "Description": (description, None)},
+    )
     if any(core.db.same(row.name, name) and row.namespace == namespace for row in core.db.pipelines.values()):
         raise exists(f"Failed to create a new pipeline. The name {name} already exists. Please specify a new name")
-    row = database.Pipeline(str(uuid.uuid4()), name, display_name, description, namespace, core.clock.seconds(), tags or {})
+    row = database.Pipeline(
+        str(uuid.uuid4()), name, display_name, description, namespace, core.clock.seconds(), tags or {}
+    )
     core.db.pipelines.put(row.pipeline_id, row)
     return row
 
 
 def insert_version(core, pipeline, name, display_name, description, template, url="", tags=None):
     """ApiError 409 if the pipeline has a version of that name."""
-    texts = {"Name": name, "DisplayName": display_name, "Description": (description, None), "PipelineSpec": (template.text(), None)}
+    texts = {
+        "Name": name,
+        "DisplayName": display_name,
+        "Description": (description, None),
+        "PipelineSpec": (template.text(), None),
+    }
     core.db.accept("Failed to add version to pipeline_versions table", texts)
     for row in core.versions_of(pipeline.pipeline_id):
         if core.db.same(row.name, name):
             raise exists(f"Failed to create a new pipeline version. The name {name} already exists in this pipeline")
     row = database.Version(
-        str(uuid.uuid4()), pipeline.pipeline_id, name, display_name, description, core.clock.seconds(), template, url, tags or {}
+        str(uuid.uuid4()),
+        pipeline.pipeline_id,
+        name,
+        display_name,
+        description,
+        core.clock.seconds(),
+        template,
+        url,
+        tags or {},
     )
     core.db.versions.put(row.version_id, row)
     return row
@@ -64,7 +82,11 @@ def uploaded(request, message):
         form = email.message_from_bytes(head + request.body, policy=email.policy.HTTP)
         for part in form.iter_parts() if form.is_multipart() else ():
             disposition = part["content-disposition"]
-            if disposition is not None and disposition.params.get("name") == "uploadfile" and part.get_filename() is not None:
+            if (
+                disposition is not None
+                and disposition.params.get("name") == "uploadfile"
+                and part.get_filename() is not None
+            ):
                 return part.get_filename(), part.get_payload(decode=True)
     raise upload_error(400, message, TEXT_TYPE)
 
@@ -79,7 +101,9 @@ def read_tags(request, message):
         if not isinstance(tags, dict) or any(not isinstance(value, str) for value in tags.values()):
             raise ValueError
     except ValueError:
-        raise upload_error(400, "Failed to parse tags query parameter. Expected JSON object with string keys and values", TEXT_TYPE) from None
+        raise upload_error(
+            400, "Failed to parse tags query parameter. Expected JSON object with string keys and values", TEXT_TYPE
+        ) from None
     return tags
 
 
@@ -137,7 +161,9 @@ async def upload(core, request):
         template = read_template(data)
         row = insert(core, name, display_name, description, namespace, tags)
         try:
-            insert_version(core, row, name, display_name, description, template, request.query.get("code_source_url") or "")
+            insert_version(
+                core, row, name, display_name, description, template, request.query.get("code_source_url") or ""
+            )
         except ApiError:
             core.db.pipelines.drop(row.pipeline_id)
             raise
@@ -185,7 +211,9 @@ def create_row(core, request, given):
             raise invalid("pipeline's name cannot be empty")
         if len(name) > 128:
             raise internal("Failed to convert API pipeline: Pipeline.Name length cannot exceed 128")
-        return insert(core, name, given.get("display_name") or name, given.get("description", ""), namespace, given.get("tags"))
+        return insert(
+            core, name, given.get("display_name") or name, given.get("description", ""), namespace, given.get("tags")
+        )
 
 
 async def create_from_url(core, request, pipeline_id=None):

@@ -18,7 +18,9 @@ def check_cron(text):
     """ApiError 400 for what robfig/cron 1.2.0 does not read."""
     wrong = cron_fault(text)
     if wrong:
-        raise invalid(f"Schedule cron is not a supported format(https://godoc.org/github.com/robfig/cron). Error: {wrong}")
+        raise invalid(
+            f"Schedule cron is not a supported format(https://godoc.org/github.com/robfig/cron). Error: {wrong}"
+        )
 
 
 def cron_fault(text):
@@ -71,7 +73,9 @@ def check(given):
         if seconds < 1:
             raise invalid(f"Found invalid period schedule interval {seconds}. Set at interval to least 1 second")
     if not given.get("display_name"):
-        raise internal("Failed to convert a API recurring run: Invalid input error: Recurring run's name cannot be empty")
+        raise internal(
+            "Failed to convert a API recurring run: Invalid input error: Recurring run's name cannot be empty"
+        )
 
 
 async def create(core, request):
@@ -83,7 +87,11 @@ async def create(core, request):
         experiment = runs.experiment_for(core, given.get("experiment_id"))
         core.identities.authorize(request, experiment.namespace, "create", "jobs", given["display_name"])
         row = new_row(core, given, experiment)
-        texts = {"DisplayName": row.display_name, "Description": row.description, "Parameters": (str(row.parameters or ""), None)}
+        texts = {
+            "DisplayName": row.display_name,
+            "Description": row.description,
+            "Parameters": (str(row.parameters or ""), None),
+        }
         core.db.accept("Failed to store recurring run to table", texts)
         core.db.recurring.put(row.recurring_run_id, row)
     return shown(core, row)

@@ -87,7 +87,7 @@ def moment(text):
 def nodes_of(status, row):
     found = []
     nodes = status.get("nodes")
-    for key, node in (nodes.items() if isinstance(nodes, dict) else ()):
+    for key, node in nodes.items() if isinstance(nodes, dict) else ():
         if isinstance(node, dict):
             found.append(
                 {

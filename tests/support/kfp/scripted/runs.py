@@ -46,7 +46,9 @@ def find_version(core, pipeline_id, version_id, what):
         if version is None:
             raise wrong(f"{before}ResourceNotFoundError: PipelineVersion {version_id} not found")
         if pipeline_id and not core.db.same(version.pipeline_id, pipeline_id):
-            raise wrong(f"{before}Pipeline version {version_id} belongs to pipeline {version.pipeline_id} (not {pipeline_id})")
+            raise wrong(
+                f"{before}Pipeline version {version_id} belongs to pipeline {version.pipeline_id} (not {pipeline_id})"
+            )
         return version
     if not pipeline_id:
         raise wrong("Invalid input error: Failed to fetch a template with an empty pipeline spec manifest")
@@ -83,7 +85,9 @@ def convert(given):
     """What is checked before anything is looked up."""
     with within("Failed to create a run due to conversion error"):
         if len(given.get("run_id", "")) > 191:
-            raise internal("Failed to convert API run to its internal representation: Run.UUID length cannot exceed 191")
+            raise internal(
+                "Failed to convert API run to its internal representation: Run.UUID length cannot exceed 191"
+            )
         if not given.get("display_name"):
             raise internal("Failed to convert API run to its internal representation: Run's name cannot be empty")
         check_plugins(given)
@@ -120,7 +124,9 @@ async def create_row(core, request, given, experiment):
     recurring_id = given.get("recurring_run_id") or ""
     if recurring_id:
         if core.db.recurring.find(recurring_id) is None:
-            raise internal(f"Failed to create a run due to invalid recurring run id: RecurringRunId doesn't exist: {recurring_id}")
+            raise internal(
+                f"Failed to create a run due to invalid recurring run id: RecurringRunId doesn't exist: {recurring_id}"
+            )
         derived = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{recurring_id}/{given['display_name']}"))
         run_id = run_id or derived
         known = core.db.runs.find(derived) or core.run_of_recurring(recurring_id, given["display_name"])
@@ -266,7 +272,8 @@ async def retry(core, request, run_id):
         allow(core, request, row, "retry")
         if row.phase is None:
             raise bad_request(
-                f"Failed to retry run {run_id} due to error fetching workflow manifest", "Workflow manifest cannot be empty"
+                f"Failed to retry run {run_id} due to error fetching workflow manifest",
+                "Workflow manifest cannot be empty",
             )
         if row.phase not in ("Failed", "Error"):
             raise bad_request("Workflow must be Failed/Error to retry", "workflow cannot be retried")
@@ -306,7 +313,9 @@ async def delete(core, request, run_id):
 
 def insert_plain(core, given, number, finished):
     """A row as somebody else's run left it: the id. Its Workflow is long gone."""
-    experiment = core.db.experiments.find(given["experiment_id"]) if given.get("experiment_id") else core.default_experiment()
+    experiment = (
+        core.db.experiments.find(given["experiment_id"]) if given.get("experiment_id") else core.default_experiment()
+    )
     now = core.clock.seconds()
     state = given.get("state", "PENDING")
     row = database.Run(

@@ -1,10 +1,10 @@
 """The server within a Python test: a thread with an event loop, and its state within reach.
 
-    with server.Scripted(database="mariadb") as kfp:
-        kfp.url                                         # http://127.0.0.1:PORT[/base]
-        kfp.post("faults", {"path": "/runs$", "do": "close", "when": "after"})
-        kfp.get("strays")                               # as /_control/... answers
-        kfp.do(lambda core: core.db.runs)               # anything, on the server's own thread
+with server.Scripted(database="mariadb") as kfp:
+    kfp.url                                         # http://127.0.0.1:PORT[/base]
+    kfp.post("faults", {"path": "/runs$", "do": "close", "when": "after"})
+    kfp.get("strays")                               # as /_control/... answers
+    kfp.do(lambda core: core.db.runs)               # anything, on the server's own thread
 """
 
 import asyncio

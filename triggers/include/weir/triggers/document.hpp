@@ -83,7 +83,13 @@ struct Launch {
     Place place;      ///< of the flow's name
     std::vector<ParameterBinding> parameters;
     /// What to do while runs of this trigger are unfinished.
-    enum class Overlap : std::uint8_t { Allow, Skip, Queue };
+    enum class Overlap : std::uint8_t {
+        Allow,
+        Skip,
+        Queue,
+        Latest,       ///< one firing waits; a newer one takes its place
+        CancelRunning ///< the same, and what runs is cancelled
+    };
     Overlap overlap = Overlap::Allow;
     int queue_max = 100;             ///< waiting launches; one more is suppressed
     std::optional<Duration> max_age; ///< of a waiting launch
@@ -93,7 +99,7 @@ struct Launch {
     /// The flow part of `flow`.
     [[nodiscard]] std::string flow_name() const;
 };
-/// "allow", "skip", "queue".
+/// "allow", "skip", "queue", "latest", "cancel_running".
 std::string_view to_string(Launch::Overlap overlap) noexcept;
 
 /// Breakers: past one of these, firings wait until somebody resumes the trigger.
@@ -137,8 +143,8 @@ bool is_trigger(const Node& document);
 std::optional<Trigger> read_trigger(const Node& document, Problems& problems,
                                     std::string_view default_team = "default");
 
-/// Reads all documents of a text (YAML with `---`, or JSON); each must be a trigger, no name may come twice.
-/// Empty if there was any problem.
+/// Reads all documents of a text (YAML with `---`, or JSON); each must be a trigger, no name may come twice;
+/// flow documents among them are left to their own reader. Empty if there was any problem.
 std::vector<Trigger> read_triggers(std::string_view text, std::string_view file, Problems& problems,
                                    std::string_view default_team = "default");
 

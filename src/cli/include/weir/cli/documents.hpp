@@ -14,7 +14,7 @@ struct DocumentFile {
     std::string name; ///< path as given or found, as problems name it
     std::string text;
     bool has_flow = false;
-    bool is_mixed = false; ///< triggers beside flows: refused by apply
+    bool is_mixed = false; ///< triggers beside flows
 };
 
 /// What `weir apply` and `weir check` work on.

@@ -68,6 +68,9 @@ struct Backends {
     std::optional<LocalBackend> local = LocalBackend{}; ///< nothing: this weir has no such backend
     bool null = true;
     std::map<std::string, KubeflowBackend> kubeflow; ///< by name
+    /// Where no backend "kubeflow" is configured and the façade answers: flows of that name run what was
+    /// uploaded here. Set by the application.
+    bool uploaded = false;
     /// In the order of the file, for people.
     [[nodiscard]] std::vector<std::string_view> names() const;
 };

@@ -44,6 +44,8 @@ class LocalBackend : public Launcher, public RunWatcher, public TaskReader {
     static Result<std::unique_ptr<LocalBackend>> open(LocalSettings settings, Supervisor& supervisor,
                                                       const Clock& clock);
     [[nodiscard]] bool absence_is_final() const override { return true; }
+    /// Where weir's API is: tasks that start from now on find it in WEIR_SERVER. Any thread.
+    virtual void serve_at(std::string url) = 0;
 };
 
 } // namespace weir::flows::local

@@ -1,0 +1,128 @@
+"""A decorated pipeline: still kfp's own object, but its compilation is followed, and the documents written beside it.
+
+kfp's compiler asks the pipeline for its `pipeline_spec`; a subclass made here answers, and sees in the asking frame
+which file is being written. Nothing of kfp is replaced. A compiler that is not recognised is an error, never silence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import functools
+import os
+import sys
+from types import FrameType
+from typing import Any, Callable, Dict, Iterator, Optional, TypeVar, Union, cast
+
+from .errors import DefinitionError
+from .specs import FlowSpec, Specs, TriggerSpec
+
+Target = TypeVar("Target")
+_SPECS = "_weir_specs"
+_quiet: contextvars.ContextVar[bool] = contextvars.ContextVar("weir_kfp_quiet", default=False)
+_followed: Dict[type, type] = {}
+
+
+def is_pipeline(candidate: object) -> bool:
+    """True for what @dsl.pipeline makes, in every kfp 2."""
+    return any(each.__name__ == "GraphComponent" for each in type(candidate).__mro__)
+
+
+def specs_of(pipeline: object) -> Optional[Specs]:
+    """What was decorated onto a pipeline; None if it carries no decorator of this package."""
+    return cast(Optional[Specs], getattr(pipeline, "__dict__", {}).get(_SPECS))
+
+
+def attach(target: Target, spec: Union[FlowSpec, TriggerSpec]) -> Target:
+    """Puts a decorator's word on a pipeline, or on the function that is about to become one."""
+    if is_pipeline(target):
+        _adopt(target).add(spec)
+        return target
+    if callable(target) and hasattr(target, "__code__"):
+        pending = specs_of(target)
+        if pending is not None:
+            pending.add(spec)
+            return target
+        return cast(Target, _before_pipeline(cast(Callable[..., Any], target), spec))
+    name = spec.decorator if isinstance(spec, TriggerSpec) else "@weir.flow"
+    raise DefinitionError(f"{spec.place}: {name} stands on a @dsl.pipeline, not on {type(target).__name__}")
+
+
+def _adopt(pipeline: Any) -> Specs:
+    """Makes kfp's object one that is followed."""
+    specs = specs_of(pipeline)
+    if specs is None:
+        specs = Specs()
+        pipeline.__dict__[_SPECS] = specs
+        pipeline.__class__ = _followed_class(type(pipeline))
+    return specs
+
+
+def _before_pipeline(function: Callable[..., Any], spec: Union[FlowSpec, TriggerSpec]) -> Callable[..., Any]:
+    """A decorator below @dsl.pipeline: kfp calls the function once, while it makes its object."""
+    specs = Specs()
+    specs.add(spec)
+
+    @functools.wraps(function)
+    def traced(*arguments: Any, **named: Any) -> Any:
+        owner = sys._getframe(1).f_locals.get("self")
+        if not is_pipeline(owner):
+            raise DefinitionError(
+                f"{spec.place}: the function was called by something else than @dsl.pipeline; "
+                "if that is what stands above, put the decorators of weir above it"
+            )
+        made = function(*arguments, **named)
+        adopted = _adopt(owner)
+        adopted.flows[:0] = specs.flows
+        adopted.triggers[:0] = specs.triggers
+        return made
+
+    traced.__dict__[_SPECS] = specs
+    return traced
+
+
+def _followed_class(base: Any) -> type:
+    if base not in _followed:
+
+        def pipeline_spec(self: Any) -> Any:
+            spec = base.pipeline_spec.fget(self)
+            if not _quiet.get():
+                _follow(self, sys._getframe(1))
+            return spec
+
+        _followed[base] = type("FollowedPipeline", (base,), {"pipeline_spec": property(pipeline_spec)})
+    return _followed[base]
+
+
+@contextlib.contextmanager
+def not_followed() -> Iterator[None]:
+    """Within it, compilations write no documents."""
+    token = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(token)
+
+
+def _follow(pipeline: Any, frame: FrameType) -> None:
+    """Writes the documents if it is kfp's compiler that asks."""
+    module = str(frame.f_globals.get("__name__", ""))
+    if module != "kfp.compiler" and not module.startswith("kfp.compiler."):
+        return
+    compiling = frame.f_locals
+    if isinstance(compiling.get("package_path"), os.PathLike):
+        return  # kfp takes text alone, and says so
+    if compiling.get("pipeline_func") is not pipeline or not isinstance(compiling.get("package_path"), str):
+        raise DefinitionError(
+            "this version of kfp compiles in a way that weir-kfp does not know; "
+            "write weir.compile(pipeline, path) instead of Compiler().compile(pipeline, path)"
+        )
+    from . import compiling as documents
+
+    documents.write_documents(
+        pipeline,
+        compiling["package_path"],
+        pipeline_name=compiling.get("pipeline_name"),
+        pipeline_parameters=compiling.get("pipeline_parameters"),
+        manifest=bool(compiling.get("kubernetes_manifest_format")),
+    )
