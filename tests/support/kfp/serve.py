@@ -2,7 +2,7 @@
 """The scripted Kubeflow Pipelines server as a process: README.md beside this file says what it can be told.
 
     serve.py [--port 0] [--database mariadb|sqlite] [--multi-user] [--tasks] [--base-path /pipeline]
-             [--certificate FILE --key FILE [--client-ca FILE]] [--autorun JSON]
+             [--orphan-grace SECONDS] [--certificate FILE --key FILE [--client-ca FILE]] [--autorun JSON]
 
 Prints one JSON line when it listens (always on 127.0.0.1):
 
@@ -33,6 +33,7 @@ def options_of(arguments):
     parser.add_argument("--namespace", default="kubeflow")
     parser.add_argument("--tag", default="2.17.0", help="what healthz says")
     parser.add_argument("--base-path", default="")
+    parser.add_argument("--orphan-grace", type=float, default=120, help="seconds that a Workflow without a row lives")
     parser.add_argument("--certificate")
     parser.add_argument("--key")
     parser.add_argument("--client-ca")
@@ -42,6 +43,7 @@ def options_of(arguments):
 
 async def serve(options):
     state = core.Core(options.database, options.multi_user, options.tasks, options.namespace, options.tag)
+    state.orphan_grace = options.orphan_grace
     if options.autorun:
         state.autorun.set(options.autorun)
     context = server.tls(options.certificate, options.key, options.client_ca) if options.certificate else None

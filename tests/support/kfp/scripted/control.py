@@ -213,7 +213,8 @@ def show_log(wire, given):
 
 
 def clear_log(wire, given):
-    wire.core.log.clear()
+    log = wire.core.log
+    log[:] = [entry for entry in log if entry["number"] > int(given.get("up_to", entry["number"]))]
     wire.core.log_bodies = given.get("bodies", wire.core.log_bodies)
     return {}
 

@@ -22,6 +22,7 @@ class Core:
         self.has_tasks = tasks
         self.namespace = namespace
         self.tag = tag
+        self.orphan_grace = 120  # seconds; WORKFLOW_GC_GRACE_PERIOD_SECONDS
         self.orphans_deleted = 0
         self.log = []  # of what was asked, see wire.py
         self.log_bodies = True

@@ -5,7 +5,7 @@ A fault is an object:
     {"method": "POST", "path": "/runs$", "times": 3, "skip": 0, "for_seconds": 60, "when": "after", "do": "close", ...}
 
 `method` and `path` are regular expressions (searched in method, and in the path without base path); absent: any. `query`
-likewise. It holds for the next `times` requests (absent: one; null: all), after letting `skip` pass, and at most
+and `content` (the request's body) likewise. It holds for the next `times` requests (absent: one; null: all), after letting `skip` pass, and at most
 `for_seconds` of the server's own, movable clock. `when` is "before" or "after" the effect ("before" if absent).
 `delay`: seconds to wait, before or after the effect, as `when` says, together with any `do`.
 
@@ -29,8 +29,9 @@ import re
 
 EFFECTS = {"ignore_run_id", "slow_create", "workflow_fails", "workflow_times_out", "insert_fails"}
 DEEDS = EFFECTS | {"answer", "close", "reset", "partial", "hang", "delay", "not_found"}
+MATCHED = ("method", "path", "query", "content")
 KNOWN = {
-    "id", "method", "path", "query", "times", "skip", "for_seconds", "when", "do", "delay", "status", "body", "headers",
+    "id", "method", "path", "query", "content", "times", "skip", "for_seconds", "when", "do", "delay", "status", "body", "headers",
     "seconds", "bytes", "effect", "used", "until",
 }  # fmt: skip
 
@@ -53,7 +54,7 @@ class Faults:
             raise ValueError(f"unknown deed {fault['do']!r}; there are {', '.join(sorted(DEEDS))}")
         if fault.get("when", "before") not in ("before", "after"):
             raise ValueError('"when" is "before" or "after"')
-        for name in ("method", "path", "query"):
+        for name in MATCHED:
             re.compile(fault.get(name) or "")
         self.made += 1
         kept = {
@@ -73,15 +74,12 @@ class Faults:
     def remove(self, fault_id=None):
         self.list = [fault for fault in self.list if fault_id is not None and fault["id"] != fault_id]
 
-    def take(self, method, path, query):
-        """The fault for this request, or None."""
+    def take(self, *texts):
+        """The fault for this request, given as method, path, query and content, or None."""
         now = self.clock.now()
         self.list = [fault for fault in self.list if "until" not in fault or now < fault["until"]]
         for fault in self.list:
-            if not all(
-                re.search(fault.get(name) or "", text)
-                for name, text in (("method", method), ("path", path), ("query", query))
-            ):
+            if not all(re.search(fault.get(name) or "", text) for name, text in zip(MATCHED, texts)):
                 continue
             if fault["skip"] > 0:
                 fault["skip"] -= 1

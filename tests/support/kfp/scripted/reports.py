@@ -9,7 +9,6 @@ from .errors import gateway, invalid, not_found, unavailable, within
 PHASES = {"Pending": "PENDING", "Running": "RUNNING", "Succeeded": "SUCCEEDED", "Failed": "FAILED", "Error": "FAILED",
           "Skipped": "SKIPPED", "Omitted": "SKIPPED", "": ""}  # fmt: skip
 FINAL = {"SUCCEEDED", "FAILED", "SKIPPED"}
-ORPHAN_GRACE = 120
 
 
 async def report(core, request):
@@ -71,7 +70,7 @@ def apply(core, manifest):
 
 def no_row(core, metadata, run_id):
     created = moment(metadata.get("creationTimestamp"))
-    if core.clock.now() - created < ORPHAN_GRACE:
+    if core.clock.now() - created < core.orphan_grace:
         raise unavailable(f"Run {run_id} is not there yet").within("Failed to report workflow")
     core.cluster.delete(metadata["namespace"], metadata["name"])
     core.orphans_deleted += 1

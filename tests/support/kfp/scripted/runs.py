@@ -137,9 +137,10 @@ async def create_row(core, request, given, experiment):
     config = given.get("runtime_config") or {}
     with within("Failed to generate the ExecutionSpec: invalid pipeline job inputs"):
         parameters.check(template, config.get("parameters"))
-    await before_workflow(core, effect, template, run_id, given)
+    await before_workflow(core, request, template, run_id, given)
     namespace = experiment.namespace or core.namespace
     workflow = core.cluster.create(template, namespace, run_id, given["display_name"], config.get("parameters"))
+    request.made.update(run_id=run_id, workflow=workflow.name, row=False)
     if effect.get("do") == "slow_create":
         await asyncio.sleep(effect.get("seconds", 1))
     now = core.clock.seconds()
@@ -156,6 +157,7 @@ async def create_row(core, request, given, experiment):
         if effect.get("do") == "insert_fails":
             raise internal("Failed to store run to table: the database is away")
         core.db.insert_run(row, texts_of(row, workflow))
+    request.made["row"] = True
     experiment.last_run = now
     return row
 
@@ -165,14 +167,16 @@ def stored(given):
     return "ARCHIVED" if state == "ARCHIVED" else "AVAILABLE"
 
 
-async def before_workflow(core, effect, template, run_id, given):
+async def before_workflow(core, request, template, run_id, given):
     """Kubernetes fails, or is too slow to say what it did."""
+    effect = request.effect or {}
     if effect.get("do") == "workflow_fails":
         raise internal("Failed to create a workflow for (): the cluster refused")
     if effect.get("do") == "workflow_times_out":
         if effect.get("effect"):
             config = given.get("runtime_config") or {}
-            core.cluster.create(template, core.namespace, run_id, given["display_name"], config.get("parameters"))
+            made = core.cluster.create(template, core.namespace, run_id, given["display_name"], config.get("parameters"))
+            request.made.update(run_id=run_id, workflow=made.name, row=False)
         raise unavailable("Failed to create a workflow: timeout")
 
 

@@ -27,6 +27,7 @@ class Request:
         self.path = urllib.parse.unquote(raw)
         self.query = {}
         self.effect = None
+        self.made = {}  # what CreateRun made of it
 
     def header(self, name):
         """The last of that name, None if there is none."""
@@ -182,7 +183,8 @@ class Wire:
                 return api.Answer(404, [("Content-Type", "text/plain")], b"no such base path\n")
             request.path = request.path[len(self.base) :]
         entry = self.note(request)
-        fault = self.core.faults.take(request.method, request.path, request.query_text)
+        content = request.body.decode("utf-8", "replace")
+        fault = self.core.faults.take(request.method, request.path, request.query_text, content)
         entry["fault"] = fault["id"] if fault else None
         try:
             answer = await self.carry_out(request, fault, writer)
@@ -197,8 +199,9 @@ class Wire:
             traceback.print_exc()
             self.core.count("defects")
             answer = api.Answer(599, [("Content-Type", "text/plain")], traceback.format_exc().encode())
+        finally:
+            entry["seconds"] = time.time() - entry["time"]
         entry["status"] = answer.status
-        entry["seconds"] = time.time() - entry["time"]
         return answer
 
     def note(self, request):
@@ -207,6 +210,7 @@ class Wire:
             "number": next(core.numbers), "time": time.time(), "method": request.method, "path": request.path,
             "query": request.query_text, "headers": request.headers,
             "body": request.body.decode("utf-8", "replace") if core.log_bodies else "", "status": None,
+            "made": request.made,
         }  # fmt: skip
         core.log.append(entry)
         if len(core.log) > MAX_LOG:
