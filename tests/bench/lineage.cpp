@@ -227,21 +227,14 @@ class Story {
         attempt.outcome = flows::Outcome::Succeeded;
         attempt.started_at = attempt.finished_at = row.time;
         batch_.attempts_settled.push_back(attempt);
-        batch_.run_updates.push_back({run.no,
-                                      row.seq,
-                                      ledger::RunState::Settled,
-                                      "",
-                                      "",
-                                      {},
-                                      {},
-                                      0,
-                                      1,
-                                      flows::Outcome::Succeeded,
-                                      "",
-                                      "{}",
-                                      row.time,
-                                      row.time,
-                                      {}});
+        ledger::RunUpdateRow update;
+        update.no = run.no;
+        update.seq = row.seq;
+        update.state = ledger::RunState::Settled;
+        update.attempt = 1;
+        update.outcome = flows::Outcome::Succeeded;
+        update.started_at = update.finished_at = row.time;
+        batch_.run_updates.push_back(std::move(update));
         batch_.inputs.push_back(std::move(row));
     }
 
