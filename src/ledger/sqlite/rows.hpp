@@ -24,7 +24,7 @@ namespace weir::ledger::sqlite {
     "r.created, r.created_seq, r.changed, r.state, r.sent_epoch, r.sent_deadline, r.looks, r.attempt, "     \
     "r.outcome, "                                                                                           \
     "r.started, r.finished, r.cancel_requested, r.trigger_name, r.team, r.flow_team, r.flow, r.backend, "   \
-    "r.principal, r.hold, r.arguments, r.events, r.flow_version, r.reason, r.outputs, r.origin, "         \
+    "r.principal, r.hold, r.arguments, r.events, r.flow_version, r.reason, r.outputs, r.origin, "           \
     "r.sends, r.backend_version, r.report"
 #define WEIR_HELD_COLUMNS "h.trig, h.event, h.leaf, h.leaf_name, h.in_seq, h.time, h.key"
 #define WEIR_STREAM_COLUMNS                                                                        \
