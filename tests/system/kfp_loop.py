@@ -184,9 +184,11 @@ class Loop:
             raise RuntimeError(f"{self.hands.fault!r} {self.producer.fault}")
 
     def evidence(self):
-        hands, record = self.hands, self.hands.record
+        hands, record, runs = self.hands, self.hands.record, self.weir.ask("runs")
+        unknown = [run["run"] for run in runs if run["state"] == "unknown"]
         return Evidence(
-            sent=dict(self.producer.sent), runs=self.weir.ask("runs"), decisions=self.weir.ask("decisions"),
+            sent_twice={run for run in unknown if "2 times" in self.weir.why(run)[1]},
+            sent=dict(self.producer.sent), runs=runs, decisions=self.weir.ask("decisions"),
             rows=self.server.runs(), creates=list(record.creates.values()),
             looks={run: list(looks.values()) for run, looks in list(record.looks.items())},
             verbs={run: list(verbs.values()) for run, verbs in list(record.verbs.items())},
@@ -208,6 +210,8 @@ class Loop:
     def run(self):
         self.start()
         self.weir.apply(self.folder / "documents.yaml")
+        self.weir.kill()
+        self.ends["applied"] += 1
         self.hands.start()
         self.producer.start()
         began = time.monotonic()

@@ -156,7 +156,10 @@ class Checks(unittest.TestCase):
         self.story.create(run, fault="f1", deed={"do": "close"}, status=0, made=False)
         self.judged(unknown=1)
         self.story.create(run, time=120, fault="f1", deed={"do": "close"}, status=0, made=False)
+        self.of.sent_twice.add(run["run"])
         self.judged(0, looked_for=1)
+        self.story.row(run, ["PENDING"])
+        self.judged(unknown=1)
 
     # --- firings and runs
 
