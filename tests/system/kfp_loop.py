@@ -30,7 +30,7 @@ from kfp_loop_lab import ABSENCE, FIRED_BY_EVENTS, LAUNCH_TIMEOUT, WHOLE_WAIT, S
 from kill_loop_checks import Verdict, check_leftovers, check_ledger, check_process
 
 POINTS = ("before_send", "after_send", "before_commit", "after_commit", "kubeflow_in_request", "kubeflow_after_reply")
-DRAIN_SECONDS = 90
+DRAIN_SECONDS = 60
 CREATE = {"method": "POST", "path": "/runs$"}
 
 
@@ -297,7 +297,7 @@ def main():
     finally:
         loop.end()
     print(*judge.named, *judge.wrong[:50], sep="\n")
-    print(f"ended: {dict(judge.ends)}; still looked for: {judge.looked_for}; explained strays: {len(judge.named)}")
+    print(f"ended: {dict(judge.ends)}; still looked for: {judge.looked_for}; never asked for: {judge.never_asked}; explained strays: {len(judge.named)}")
     bad = bool(judge.wrong or not judge.of.sent)
     if bad:
         print(f"{len(judge.wrong)} faults; the data is in {folder}")

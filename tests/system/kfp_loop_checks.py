@@ -39,7 +39,7 @@ class Judge:
 
     def __init__(self, evidence):
         self.of = evidence
-        self.ok = self.lost = self.twice = self.strays = self.unknown = self.looked_for = 0
+        self.ok = self.lost = self.twice = self.strays = self.unknown = self.looked_for = self.never_asked = 0
         self.wrong = []
         self.named = []  # strays that the scripted faults explain
         self.ends = collections.Counter()  # how runs ended
@@ -142,6 +142,9 @@ def fault_of_run(judge, run):
     if run["state"] != "settled":
         # A request that died with weir counts: the ledger cannot know that it never left.
         if run["state"] == "unknown" and key in of.sent_twice and key not in of.rows:
+            if not creates:
+                judge.never_asked += 1
+                return "weir counts two requests, and none has ever left"
             judge.looked_for += 1
             return ""
         return f"it did not end; {len(creates)} requests, {len(made)} with effect"
