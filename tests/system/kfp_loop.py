@@ -26,7 +26,7 @@ import time
 
 from kfp_loop_checks import CHECKS, Evidence, Judge, missing
 from kfp_loop_hands import Hands, Producer, same_event
-from kfp_loop_lab import ABSENCE, FIRED_BY_EVENTS, LAUNCH_TIMEOUT, WHOLE_WAIT, Served, Server
+from kfp_loop_lab import FIRED_BY_EVENTS, LAUNCH_TIMEOUT, ORPHAN_GRACE, WHOLE_WAIT, Served, Server
 from kill_loop_checks import Verdict, check_leftovers, check_ledger, check_process
 
 POINTS = ("before_send", "after_send", "before_commit", "after_commit", "kubeflow_in_request", "kubeflow_after_reply")
@@ -55,7 +55,8 @@ def create_faults(chance):
         "partial": {"do": "partial", "when": "after"},
         "hang-before": {"do": "hang", "seconds": hang},
         "hang-after": {"do": "hang", "when": "after", "seconds": hang},
-        "slow": {"do": "slow_create", "seconds": round(chance.uniform(0.3, ABSENCE - 0.8), 2)},
+        # Longer, and the cluster sweeps the Workflow away before its row is there.
+        "slow": {"do": "slow_create", "seconds": round(chance.uniform(0.3, ORPHAN_GRACE - 0.4), 2)},
         "late-answer": {"do": "delay", "when": "after", "delay": round(chance.uniform(0.3, 2.5), 2)},
         "too-slow": {"do": "slow_create", "seconds": WHOLE_WAIT + 2},
         "other-id": {"do": "ignore_run_id"},
