@@ -42,6 +42,15 @@ TEST_CASE("the end of a flow that reports waits for its report, half a minute") 
         CHECK(rig.row(run).outputs_json == "{\"rows\":7}");
         CHECK(rig.row(run).outcome == Outcome::Succeeded);
     }
+    SECTION("it came before the run was seen to start") {
+        CHECK_FALSE(rig.own_report(run, "{\"rows\":7}").error);
+        auto running = rig.ended(run, Outcome::Succeeded);
+        running.settled = false;
+        rig.report(running);
+        CHECK(rig.row(run).state == RunState::Running);
+        rig.report(rig.ended(run, Outcome::Succeeded));
+        CHECK(rig.row(run).outputs_json == "{\"rows\":7}");
+    }
     SECTION("it comes meanwhile, and weir started anew between") {
         rig.report(rig.ended(run, Outcome::Succeeded));
         CHECK(rig.row(run).state == RunState::Ended);

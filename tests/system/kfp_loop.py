@@ -26,11 +26,11 @@ import time
 
 from kfp_loop_checks import CHECKS, Evidence, Judge, missing
 from kfp_loop_hands import Hands, Producer, same_event
-from kfp_loop_lab import ABSENCE, FIRED_BY_EVENTS, LAUNCH_TIMEOUT, WHOLE_WAIT, Served, Server
+from kfp_loop_lab import FIRED_BY_EVENTS, LAUNCH_TIMEOUT, ORPHAN_GRACE, WHOLE_WAIT, Served, Server
 from kill_loop_checks import Verdict, check_leftovers, check_ledger, check_process
 
 POINTS = ("before_send", "after_send", "before_commit", "after_commit", "kubeflow_in_request", "kubeflow_after_reply")
-DRAIN_SECONDS = 90
+DRAIN_SECONDS = 60
 CREATE = {"method": "POST", "path": "/runs$"}
 
 
@@ -55,7 +55,8 @@ def create_faults(chance):
         "partial": {"do": "partial", "when": "after"},
         "hang-before": {"do": "hang", "seconds": hang},
         "hang-after": {"do": "hang", "when": "after", "seconds": hang},
-        "slow": {"do": "slow_create", "seconds": round(chance.uniform(0.3, ABSENCE - 0.8), 2)},
+        # Longer, and the cluster sweeps the Workflow away before its row is there.
+        "slow": {"do": "slow_create", "seconds": round(chance.uniform(0.3, ORPHAN_GRACE - 0.4), 2)},
         "late-answer": {"do": "delay", "when": "after", "delay": round(chance.uniform(0.3, 2.5), 2)},
         "too-slow": {"do": "slow_create", "seconds": WHOLE_WAIT + 2},
         "other-id": {"do": "ignore_run_id"},
@@ -184,9 +185,11 @@ class Loop:
             raise RuntimeError(f"{self.hands.fault!r} {self.producer.fault}")
 
     def evidence(self):
-        hands, record = self.hands, self.hands.record
+        hands, record, runs = self.hands, self.hands.record, self.weir.ask("runs")
+        unknown = [run["run"] for run in runs if run["state"] == "unknown"]
         return Evidence(
-            sent=dict(self.producer.sent), runs=self.weir.ask("runs"), decisions=self.weir.ask("decisions"),
+            sent_twice={run for run in unknown if "2 times" in self.weir.why(run)[1]},
+            sent=dict(self.producer.sent), runs=runs, decisions=self.weir.ask("decisions"),
             rows=self.server.runs(), creates=list(record.creates.values()),
             looks={run: list(looks.values()) for run, looks in list(record.looks.items())},
             verbs={run: list(verbs.values()) for run, verbs in list(record.verbs.items())},
@@ -208,6 +211,8 @@ class Loop:
     def run(self):
         self.start()
         self.weir.apply(self.folder / "documents.yaml")
+        self.weir.kill()
+        self.ends["applied"] += 1
         self.hands.start()
         self.producer.start()
         began = time.monotonic()
@@ -293,7 +298,7 @@ def main():
     finally:
         loop.end()
     print(*judge.named, *judge.wrong[:50], sep="\n")
-    print(f"ended: {dict(judge.ends)}; still looked for: {judge.looked_for}; explained strays: {len(judge.named)}")
+    print(f"ended: {dict(judge.ends)}; still looked for: {judge.looked_for}; never asked for: {judge.never_asked}; explained strays: {len(judge.named)}")
     bad = bool(judge.wrong or not judge.of.sent)
     if bad:
         print(f"{len(judge.wrong)} faults; the data is in {folder}")

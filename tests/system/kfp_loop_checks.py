@@ -26,6 +26,7 @@ class Evidence:
     verbs: dict = dataclasses.field(default_factory=dict)  # run id -> [(verb, status)]
     faults: dict = dataclasses.field(default_factory=dict)  # fault id -> fault
     strays: dict = dataclasses.field(default_factory=dict)  # run id -> Workflows without a row of theirs
+    sent_twice: set = dataclasses.field(default_factory=set)  # run ids whose second request has left or died with weir
     deleted: dict = dataclasses.field(default_factory=dict)
     ended: dict = dataclasses.field(default_factory=dict)
     others: dict = dataclasses.field(default_factory=dict)
@@ -38,7 +39,7 @@ class Judge:
 
     def __init__(self, evidence):
         self.of = evidence
-        self.ok = self.lost = self.twice = self.strays = self.unknown = self.looked_for = 0
+        self.ok = self.lost = self.twice = self.strays = self.unknown = self.looked_for = self.never_asked = 0
         self.wrong = []
         self.named = []  # strays that the scripted faults explain
         self.ends = collections.Counter()  # how runs ended
@@ -139,7 +140,11 @@ def fault_of_run(judge, run):
     of, key = judge.of, run["run"]
     made, creates = judge.made(key), judge.creates.get(key, [])
     if run["state"] != "settled":
-        if run["state"] == "unknown" and len(creates) == 2 and not made:
+        # A request that died with weir counts: the ledger cannot know that it never left.
+        if run["state"] == "unknown" and key in of.sent_twice and key not in of.rows:
+            if not creates:
+                judge.never_asked += 1
+                return "weir counts two requests, and none has ever left"
             judge.looked_for += 1
             return ""
         return f"it did not end; {len(creates)} requests, {len(made)} with effect"

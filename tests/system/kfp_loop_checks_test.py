@@ -156,7 +156,14 @@ class Checks(unittest.TestCase):
         self.story.create(run, fault="f1", deed={"do": "close"}, status=0, made=False)
         self.judged(unknown=1)
         self.story.create(run, time=120, fault="f1", deed={"do": "close"}, status=0, made=False)
+        self.of.sent_twice.add(run["run"])
         self.judged(0, looked_for=1)
+        asked = self.of.creates[-2:]
+        del self.of.creates[-2:]
+        self.judged(unknown=1)  # counted, and never left
+        self.of.creates += asked
+        self.story.row(run, ["PENDING"])
+        self.judged(unknown=1)
 
     # --- firings and runs
 

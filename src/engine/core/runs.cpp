@@ -199,9 +199,10 @@ void Core::Step::started(ledger::RunRow& run, const RunFactInput& fact, bool fla
     end_run_timers(run);
     run.reason.clear();
     if (flap) return;
+    // What was reported before the first start was seen is of this attempt; later it is of the one before.
+    if (fact.attempt > std::max(run.attempt, 1)) run.report_json.clear();
     run.attempt = fact.attempt;
     run.started_at = fact.started_at;
-    run.report_json.clear();
     open_attempt(run);
 }
 
