@@ -11,6 +11,7 @@
 #include <exception>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -89,12 +90,18 @@ int main(int count, char** arguments) {
         return 2;
     }
     try {
-        KafkaClient client(arguments[1], {{"message.max.bytes", "20000000"}});
+        const auto connected = [&] {
+            return std::make_unique<KafkaClient>(arguments[1], Texts{{"message.max.bytes", "20000000"}});
+        };
+        auto client = connected();
         std::string line;
         while (std::getline(std::cin, line)) {
             Json answer{{"ok", true}};
             try {
-                carry_out(client, Json::parse(line));
+                const auto request = Json::parse(line);
+                carry_out(*client, request);
+                // The library holds on to what a topic was, also when it is made anew.
+                if (request.at("do") == "remove") client = connected();
             } catch (const std::exception& error) {
                 answer = {{"ok", false}, {"error", error.what()}};
             }

@@ -93,7 +93,8 @@ class Case(EngineCase):
 
     def wait_stopped(self, weir, expected):
         name = self.lab.watched(self.hurt)
-        until(lambda: (weir.stream(name) or {}).get("state") == "stopped", f"{name} is stopped")
+        # It stops at once; the gap is recorded with the next commit.
+        until(lambda: (found := weir.stream(name)) and found["state"] == "stopped" and found["gaps"], f"{name} is stopped")
         stream = weir.stream(name)
         self.assertEqual(len(stream["gaps"]), 1, "a gap is recorded once")
         gap = stream["gaps"][0]

@@ -33,6 +33,7 @@ struct Stream {
     std::optional<JsonMapping> mapping_of_at;
     std::int64_t checked = -1; ///< the position that at() saw last, when Signals::epoch() was:
     std::uint64_t checked_epoch = 0;
+    bool doubted = false; ///< what is read first is behind an interruption, whenever reading begins
     std::optional<std::int64_t> start; ///< found for StreamStart::At::Time
 };
 
@@ -69,8 +70,9 @@ class KafkaBus final : public Bus {
 
     Result<std::shared_ptr<Stream>> stream_of(std::string_view name);
     Result<Place> target_of(std::string_view stream) const;
-    Result<Reader*> reader();
-    Result<Publisher*> publisher();
+    Result<std::shared_ptr<Reader>> reader();
+    std::shared_ptr<Publisher> publisher();
+    void doubt_handles();
     Result<Reading> begin_anew(Stream& stream, Position after, const Fault& fault);
     Status truly_gone(const Stream& stream, const Error& said);
     Result<StreamInfo> info_of(const Place& place, const TopicState& topic, const Ends& ends);
@@ -95,8 +97,9 @@ class KafkaBus final : public Bus {
     Catalog catalog_;
     Sync<Streams> streams_;
     std::mutex making_; ///< of the two
-    std::unique_ptr<Reader> reader_;
-    std::unique_ptr<Publisher> publisher_;
+    std::shared_ptr<Reader> reader_;
+    std::shared_ptr<Publisher> publisher_;
+    std::uint64_t renewals_ = 0; ///< of the probe, that these two have followed
 };
 
 BusState KafkaBus::state() const {
@@ -172,20 +175,42 @@ Result<Place> KafkaBus::target_of(std::string_view stream) const {
     return place;
 }
 
-Result<Reader*> KafkaBus::reader() {
+/// The probe found its handle stale: those of reader and publisher are as old. Under making_.
+void KafkaBus::doubt_handles() {
+    const auto renewals = probe_->renewals();
+    if (std::exchange(renewals_, renewals) == renewals) return;
+    if (reader_) {
+        reader_->signals()->on_failure({});
+        reader_->close();
+    }
+    // Whoever still sends by the old one ends first.
+    reader_.reset();
+    publisher_.reset();
+    streams_.with([](Streams& all) {
+        for (auto& [name, stream] : all) {
+            std::lock_guard lock(stream->mutex);
+            stream->checked = -1; // the epochs of another reader
+            stream->doubted = true;
+        }
+    });
+}
+
+Result<std::shared_ptr<Reader>> KafkaBus::reader() {
     std::lock_guard lock(making_);
+    doubt_handles();
     if (!reader_) {
         WEIR_ASSIGN(made, Reader::make(options_, [this] { handler_.call(); }));
         reader_ = std::move(made);
         reader_->signals()->on_failure([this] { catalog_.look_soon(); });
     }
-    return reader_.get();
+    return reader_;
 }
 
-Result<Publisher*> KafkaBus::publisher() {
+std::shared_ptr<Publisher> KafkaBus::publisher() {
     std::lock_guard lock(making_);
-    if (!publisher_) publisher_ = std::make_unique<Publisher>(options_);
-    return publisher_.get();
+    doubt_handles();
+    if (!publisher_) publisher_ = std::make_shared<Publisher>(options_);
+    return publisher_;
 }
 
 Result<Position> KafkaBus::start_of(const Place& place, const TopicState& topic, const Ends& ends) {
@@ -314,6 +339,11 @@ Reading KafkaBus::reading_from(Stream& stream, Taken taken) {
 /// Checks that `after` is a place where reading can begin, and begins there.
 Result<Reading> KafkaBus::begin_anew(Stream& stream, Position after, const Fault& fault) {
     constexpr int damaged_max = 3;
+    if (fault.kind != Fault::Kind::None) {
+        // The reader tells a fault once, and what follows here may fail.
+        std::lock_guard lock(stream.mutex);
+        stream.doubted = true;
+    }
     if (fault.kind == Fault::Kind::Denied)
         return Error{ErrorKind::Denied, "stream \"" + stream.name + "\": " + fault.reason};
     if (fault.kind == Fault::Kind::Damaged && ++stream.damaged > damaged_max)
@@ -336,7 +366,11 @@ Result<Reading> KafkaBus::begin_anew(Stream& stream, Position after, const Fault
     if (after.value < ends->low)
         return positions_gone(stream.name, Position(after.value + 1), Position(ends->low));
     if (after.value > ends->high) return beyond_head(stream.name, after, Position(ends->high));
-    const bool interrupted = fault.kind != Fault::Kind::None;
+    bool interrupted = false;
+    {
+        std::lock_guard lock(stream.mutex);
+        interrupted = std::exchange(stream.doubted, false);
+    }
     stream.last = {};
     source->begin(stream.place, after.value, epoch, interrupted);
     return Reading{{}, after, interrupted};
@@ -395,7 +429,7 @@ Result<std::vector<Position>> KafkaBus::publish(std::string_view stream, std::sp
                              std::to_string(bytes) + " bytes; topic \"" + place.topic + "\" takes " +
                              std::to_string(topic->record_bytes_max) + ": raise its max.message.bytes");
     }
-    WEIR_ASSIGN(sender, publisher());
+    const auto sender = publisher();
     WEIR_ASSIGN(offsets, sender->send(place.topic, place.partition, messages));
     std::vector<Position> positions;
     positions.reserve(offsets.size());

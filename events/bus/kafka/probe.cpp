@@ -55,23 +55,65 @@ Result<Event> answer(const Queue& queue, const std::string& what, Duration timeo
 Result<std::unique_ptr<Probe>> Probe::make(const KafkaBusOptions& options) {
     auto signals = std::make_shared<Signals>();
     WEIR_ASSIGN(handle, make_handle(RD_KAFKA_CONSUMER, probe_properties(options), signals));
-    return std::unique_ptr<Probe>(new Probe(std::move(signals), std::move(handle)));
+    return std::unique_ptr<Probe>(new Probe(options, std::move(signals), std::move(handle)));
 }
 
-Probe::Probe(std::shared_ptr<Signals> signals, Handle handle)
-    : signals_(std::move(signals)), handle_(std::move(handle)) {}
+Probe::Probe(const KafkaBusOptions& options, std::shared_ptr<Signals> signals, Handle handle)
+    : options_(options), signals_(std::move(signals)), client_(std::make_shared<Client>(std::move(handle))) {}
+
+std::shared_ptr<Probe::Client> Probe::client() const {
+    std::lock_guard lock(client_mutex_);
+    return client_;
+}
+
+/// A question about a partition was not answered in time. If the brokers answer others, and name a leader of
+/// the topic's partitions, it is this handle that does not ask.
+void Probe::doubt(Client& client, const std::string& topic) {
+    constexpr Duration question = std::chrono::seconds(2);
+    constexpr Duration pause = std::chrono::seconds(5); // a partition may be without its leader for long
+    const SystemClock clock;                            // a network's time is not simulated
+    {
+        std::lock_guard lock(client_mutex_);
+        if (client_.get() != &client || clock.steady_now() - renewed_ < pause) return;
+    }
+    const Topic asked(rd_kafka_topic_new(client.handle.get(), topic.c_str(), nullptr));
+    const struct rd_kafka_metadata* raw = nullptr;
+    if (rd_kafka_metadata(client.handle.get(), 0, asked.get(), &raw, to_ms(question)) !=
+        RD_KAFKA_RESP_ERR_NO_ERROR)
+        return;
+    const std::unique_ptr<const struct rd_kafka_metadata, DestroyMetadata> metadata(raw);
+    bool led = false;
+    for (int i = 0; i < metadata->topic_cnt; ++i)
+        for (int p = 0; p < metadata->topics[i].partition_cnt; ++p)
+            led = led || metadata->topics[i].partitions[p].leader >= 0;
+    if (!led) return;
+    auto made = make_handle(RD_KAFKA_CONSUMER, probe_properties(options_), signals_);
+    if (!made.ok()) return;
+    std::shared_ptr<Client> before; // goes after the lock: it takes its time
+    {
+        std::lock_guard lock(client_mutex_);
+        if (client_.get() != &client) return;
+        before = std::exchange(client_, std::make_shared<Client>(std::move(*made)));
+        renewed_ = clock.steady_now();
+    }
+    ++renewals_;
+    log::info("the Kafka library holds on to what a topic was; its handles are made anew",
+              {{"bus", options_.name}, {"topic", topic}});
+}
 
 Result<std::map<std::string, TopicFacts>> Probe::topics(const std::vector<std::string>& topics,
                                                         Duration timeout) {
+    const auto client = this->client();
     {
         // Metadata is asked for the topics that the handle knows of: then one request is enough.
-        std::lock_guard lock(topics_mutex_);
+        std::lock_guard lock(client->mutex);
         for (const auto& topic : topics)
-            if (topics_.count(topic) == 0)
-                topics_.emplace(topic, Topic(rd_kafka_topic_new(handle_.get(), topic.c_str(), nullptr)));
+            if (client->topics.count(topic) == 0)
+                client->topics.emplace(
+                    topic, Topic(rd_kafka_topic_new(client->handle.get(), topic.c_str(), nullptr)));
     }
     const struct rd_kafka_metadata* raw = nullptr;
-    const auto code = rd_kafka_metadata(handle_.get(), 0, nullptr, &raw, to_ms(timeout));
+    const auto code = rd_kafka_metadata(client->handle.get(), 0, nullptr, &raw, to_ms(timeout));
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return error_of(code, "asking the brokers for the topics");
     const std::unique_ptr<const struct rd_kafka_metadata, DestroyMetadata> metadata(raw);
     std::map<std::string, TopicFacts> found;
@@ -91,19 +133,22 @@ Result<std::map<std::string, TopicFacts>> Probe::topics(const std::vector<std::s
 }
 
 Result<std::string> Probe::cluster_id(Duration timeout) {
-    auto* id = rd_kafka_clusterid(handle_.get(), to_ms(timeout));
+    const auto client = this->client();
+    auto* id = rd_kafka_clusterid(client->handle.get(), to_ms(timeout));
     if (id == nullptr) return unavailable("the brokers did not tell the cluster's id");
     std::string text(id);
-    rd_kafka_mem_free(handle_.get(), id);
+    rd_kafka_mem_free(client->handle.get(), id);
     return text;
 }
 
 Result<std::vector<std::int64_t>> Probe::list_offsets(const std::vector<Place>& places, std::int64_t which,
                                                       Duration timeout) {
+    const auto client = this->client();
     const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(places.size())));
     for (const auto& place : places)
         rd_kafka_topic_partition_list_add(list.get(), place.topic.c_str(), place.partition)->offset = which;
-    const auto code = rd_kafka_offsets_for_times(handle_.get(), list.get(), to_ms(timeout));
+    const auto code = rd_kafka_offsets_for_times(client->handle.get(), list.get(), to_ms(timeout));
+    if (code == RD_KAFKA_RESP_ERR__TIMED_OUT) doubt(*client, places.front().topic);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return error_of(code, "asking the brokers for offsets");
     std::vector<std::int64_t> offsets;
     for (const auto& place : places) {
@@ -128,9 +173,11 @@ Result<std::vector<Ends>> Probe::ends(const std::vector<Place>& places, Duration
 }
 
 Result<Ends> Probe::ends(const Place& place, Duration timeout) {
+    const auto client = this->client();
     Ends ends;
-    const auto code = rd_kafka_query_watermark_offsets(handle_.get(), place.topic.c_str(), place.partition,
-                                                       &ends.low, &ends.high, to_ms(timeout));
+    const auto code = rd_kafka_query_watermark_offsets(
+        client->handle.get(), place.topic.c_str(), place.partition, &ends.low, &ends.high, to_ms(timeout));
+    if (code == RD_KAFKA_RESP_ERR__TIMED_OUT) doubt(*client, place.topic);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return error_of(code, name_of(place));
     return ends;
 }
@@ -144,10 +191,11 @@ Result<std::int64_t> Probe::offset_from(const Place& place, std::int64_t time_ms
 }
 
 Result<Record> Probe::record_at(const Place& place, std::int64_t offset, Duration timeout) {
+    const auto client = this->client();
     const auto nothing = [&] { return not_found(name_of(place) + ": nothing there"); };
     std::lock_guard lock(fetching_);
-    const Topic topic(rd_kafka_topic_new(handle_.get(), place.topic.c_str(), nullptr));
-    const Queue queue(rd_kafka_queue_new(handle_.get()));
+    const Topic topic(rd_kafka_topic_new(client->handle.get(), place.topic.c_str(), nullptr));
+    const Queue queue(rd_kafka_queue_new(client->handle.get()));
     if (rd_kafka_consume_start_queue(topic.get(), place.partition, offset, queue.get()) != 0)
         return error_of(rd_kafka_last_error(), name_of(place));
     // A fetch behind the end would wait for what never comes.
@@ -172,13 +220,14 @@ Result<Record> Probe::record_at(const Place& place, std::int64_t offset, Duratio
 }
 
 Result<std::map<std::string, std::string>> Probe::settings(const std::string& topic, Duration timeout) {
+    const auto client = this->client();
     const auto what = "asking for the settings of topic \"" + topic + "\"";
-    const Queue queue(rd_kafka_queue_new(handle_.get()));
+    const Queue queue(rd_kafka_queue_new(client->handle.get()));
     const std::unique_ptr<rd_kafka_ConfigResource_t, DestroyResource> resource(
         rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
     auto* asked = resource.get();
-    const auto options = admin_options(handle_.get(), RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout);
-    rd_kafka_DescribeConfigs(handle_.get(), &asked, 1, options.get(), queue.get());
+    const auto options = admin_options(client->handle.get(), RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout);
+    rd_kafka_DescribeConfigs(client->handle.get(), &asked, 1, options.get(), queue.get());
     WEIR_ASSIGN(event, answer(queue, what, timeout));
     const auto* result = rd_kafka_event_DescribeConfigs_result(event.get());
     if (result == nullptr) return internal(what + ": another answer");
@@ -199,6 +248,7 @@ Result<std::map<std::string, std::string>> Probe::settings(const std::string& to
 
 Status Probe::create(const KafkaTopicOptions& topic, std::map<std::string, std::string> settings,
                      Duration timeout) {
+    const auto client = this->client();
     const auto what = "making topic \"" + topic.topic + "\"";
     std::array<char, 512> fault{};
     const std::unique_ptr<rd_kafka_NewTopic_t, DestroyNewTopic> made(
@@ -209,10 +259,10 @@ Status Probe::create(const KafkaTopicOptions& topic, std::map<std::string, std::
         if (rd_kafka_NewTopic_set_config(made.get(), name.c_str(), value.c_str()) !=
             RD_KAFKA_RESP_ERR_NO_ERROR)
             return invalid(what + ": setting \"" + name + "\"");
-    const Queue queue(rd_kafka_queue_new(handle_.get()));
+    const Queue queue(rd_kafka_queue_new(client->handle.get()));
     auto* asked = made.get();
-    const auto options = admin_options(handle_.get(), RD_KAFKA_ADMIN_OP_CREATETOPICS, timeout);
-    rd_kafka_CreateTopics(handle_.get(), &asked, 1, options.get(), queue.get());
+    const auto options = admin_options(client->handle.get(), RD_KAFKA_ADMIN_OP_CREATETOPICS, timeout);
+    rd_kafka_CreateTopics(client->handle.get(), &asked, 1, options.get(), queue.get());
     WEIR_ASSIGN(event, answer(queue, what, timeout));
     const auto* result = rd_kafka_event_CreateTopics_result(event.get());
     if (result == nullptr) return internal(what + ": another answer");
@@ -228,17 +278,19 @@ Status Probe::create(const KafkaTopicOptions& topic, std::map<std::string, std::
 }
 
 void Probe::commit(const std::map<Place, std::int64_t>& offsets) {
+    const auto client = this->client();
     const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
     for (const auto& [place, offset] : offsets)
         rd_kafka_topic_partition_list_add(list.get(), place.topic.c_str(), place.partition)->offset = offset;
-    const auto code = rd_kafka_commit(handle_.get(), list.get(), 1);
+    const auto code = rd_kafka_commit(client->handle.get(), list.get(), 1);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         log::debug("a hint of the position was not committed",
                    {{"bus", "kafka"}, {"error", rd_kafka_err2str(code)}});
 }
 
 void Probe::poll() {
-    (void)rd_kafka_poll(handle_.get(), 0);
+    const auto client = this->client();
+    (void)rd_kafka_poll(client->handle.get(), 0);
 }
 
 } // namespace weir::events::kafka

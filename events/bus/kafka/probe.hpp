@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -29,6 +30,9 @@ struct TopicFacts {
 };
 
 /// Asks the brokers: short questions, each bounded by its timeout. Thread-safe.
+/// Newer versions of the library hold on to what they knew of a topic when it is made anew (its leader's
+/// epoch falls): questions about its partitions time out for ever, though the brokers answer. Then the handle
+/// is made anew as well, and renewals() tells the owner that other handles are to be doubted.
 class Probe {
   public:
     static Result<std::unique_ptr<Probe>> make(const KafkaBusOptions& options);
@@ -55,17 +59,31 @@ class Probe {
     void commit(const std::map<Place, std::int64_t>& offsets);
     /// Serves what the handle has to tell.
     void poll();
+    /// How often the handle was made anew.
+    [[nodiscard]] std::uint64_t renewals() const { return renewals_.load(); }
 
   private:
-    Probe(std::shared_ptr<Signals> signals, Handle handle);
+    /// A handle and the topics that it was told of, which have to go first.
+    struct Client {
+        explicit Client(Handle made) : handle(std::move(made)) {}
+        Handle handle;
+        std::mutex mutex;
+        std::map<std::string, Topic> topics;
+    };
+
+    Probe(const KafkaBusOptions& options, std::shared_ptr<Signals> signals, Handle handle);
+    [[nodiscard]] std::shared_ptr<Client> client() const;
+    void doubt(Client& client, const std::string& topic);
     Result<std::vector<std::int64_t>> list_offsets(const std::vector<Place>& places, std::int64_t which,
                                                    Duration timeout);
 
+    const KafkaBusOptions options_;
     const std::shared_ptr<Signals> signals_;
-    const Handle handle_;
     std::mutex fetching_; ///< one record_at() at a time
-    std::mutex topics_mutex_;
-    std::map<std::string, Topic> topics_;
+    mutable std::mutex client_mutex_;
+    std::shared_ptr<Client> client_;
+    SteadyInstant renewed_{};
+    std::atomic<std::uint64_t> renewals_{0};
 };
 
 } // namespace weir::events::kafka

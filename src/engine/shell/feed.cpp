@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <utility>
 
 namespace weir::engine {
 
@@ -108,6 +109,7 @@ void Feed::work() {
             tasks.swap(tasks_);
             appended_ = false;
         }
+        (void)was_away();
         for (auto& task : tasks)
             task(bus_);
         bool progressed = look_if_due();
@@ -187,6 +189,17 @@ void Feed::stop_at(Track& track, StreamGap gap) {
     sink_.gap(track.what, std::move(gap));
 }
 
+/// A frozen process keeps its connections: a broker answers the request that was open with what stands at the
+/// same place by then, of whatever stream, and nothing else tells.
+bool Feed::was_away() {
+    const auto now = clock_.steady_now();
+    const auto before = std::exchange(alive_, now);
+    if (before == SteadyInstant{} || now - before <= limits_.away_max) return false;
+    for (const auto& track : tracks())
+        track->verified = false;
+    return true;
+}
+
 /// Reads on. True: there may be more at once.
 bool Feed::follow_on(Track& track) {
     if (track.stopped || clock_.steady_now() < track.retry_at) return false;
@@ -194,7 +207,8 @@ bool Feed::follow_on(Track& track) {
     if (track.waiting.load() >= limits_.waiting_max) return false;
     auto reading =
         bus_.read(track.what.stream, track.what.place.position, limits_.events_max, limits_.bytes_max);
-    if (reading.ok() && reading->interrupted) {
+    const bool away = was_away();
+    if (reading.ok() && (reading->interrupted || away)) {
         // What came is not used: after the check it is read again from the place that was checked.
         track.verified = false;
         return true;

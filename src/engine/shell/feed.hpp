@@ -43,6 +43,9 @@ struct FeedLimits {
     std::size_t waiting_max = 4000; ///< arrivals handed on and not taken yet, per stream; then it pauses
     Duration look_every = std::chrono::seconds(1);         ///< streams are looked at, also when nobody asks
     Duration retry_every = std::chrono::milliseconds(250); ///< after an error
+    /// This thread did not run for so long: the process was frozen, or waited for a network. Connections may
+    /// have outlived what was read by them, so every place is checked again.
+    Duration away_max = std::chrono::seconds(2);
     int unreadable_max = 3; ///< reads that fail although nothing seems lost, before it is called a gap
 };
 
@@ -77,6 +80,7 @@ class Feed {
     void wait(bool progressed);
     bool look_if_due();
     void compare(const std::vector<events::StreamInfo>& infos);
+    bool was_away();
     bool follow_on(Track& track);
     bool verify(Track& track);
     bool hand_on(Track& track, events::Reading reading);
@@ -97,6 +101,7 @@ class Feed {
     bool stop_ = false;
     SteadyInstant next_look_{}; ///< this and the next: the feed thread's
     bool in_trouble_ = false;   ///< the last look failed
+    SteadyInstant alive_{};     ///< when this thread last looked at the clock; 0: not yet
     std::thread thread_;
 };
 
