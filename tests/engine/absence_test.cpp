@@ -120,6 +120,25 @@ TEST_CASE("a postponed launch holds no place, says why, and is asked again at it
     }
 }
 
+TEST_CASE("a launch that is only looked for first has not left, however often weir dies meanwhile") {
+    PatientRig rig;
+    rig.apply({});
+    rig.launcher.reply = {LaunchAnswer::Postponed, "busy", rig.clock.now() + 5s, {}};
+    rig.launcher.has_after_launch = false;
+    const auto run = rig.run();
+    rig.launcher.reply = {LaunchAnswer::Accepted, {}, {}, {}};
+    for (int i = 0; i < 3; ++i) {
+        rig.start();
+        rig.pass(100s);
+        CHECK(rig.row(run).state == RunState::Unknown);
+        CHECK(rig.row(run).sends == 0);
+    }
+    rig.pass(200s);
+    CHECK(rig.launcher.launched.size() == 2);
+    CHECK(rig.row(run).state == RunState::Accepted);
+    CHECK(rig.row(run).sends == 1);
+}
+
 TEST_CASE("late is postponed where a look would take minutes") {
     PatientRig rig;
     rig.apply({});

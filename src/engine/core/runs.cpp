@@ -168,12 +168,10 @@ void Core::Step::learn(const RunFactInput& fact) {
     switch (fact.kind) {
         case Kind::Lost:
             ++run.looks;
+            if (fact.unsent) --run.sends;
             act(Act::Kind::Look, run);
             break;
-        case Kind::Missed:
-            if (fact.unsent) --run.sends;
-            core.ready_.push_front(run.trigger, run.no);
-            break;
+        case Kind::Missed: core.ready_.push_front(run.trigger, run.no); break;
         case Kind::Postponed:
             --run.sends;
             run.hold = postponed;

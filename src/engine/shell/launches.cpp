@@ -119,7 +119,13 @@ void Shell::send(const Act& act, const ledger::RunRow& run) {
     const auto flow = core_->flow_of(run);
     if (!known || !flow) {
         fresh_[act.run].unsent = true;
-        return fact(act.run, RunFactInput::Kind::Lost, "decided long ago: looked for first");
+        RunFactInput input;
+        input.kind = RunFactInput::Kind::Lost;
+        input.run = act.run;
+        input.attempt = std::max(run.attempt, 1);
+        input.reason = "decided long ago: looked for first";
+        input.unsent = true;
+        return queue(now, std::move(input));
     }
     fresh_.erase(act.run);
     flows::LaunchRequest request;
@@ -224,6 +230,8 @@ void Shell::absent(ledger::RunNo no, const ledger::RunRow& run, Instant asked) {
     const auto& launcher = *ports_.backends.at(run.backend).launcher;
     const auto now = ports_.clock.now();
     auto& fresh = fresh_[no];
+    // Also of an earlier process: it only looked.
+    fresh.unsent = fresh.unsent || run.sends == 0;
     // What an earlier process sent, it sent before this one began.
     const auto last_sent = fresh.unsent ? opened_ + config_.launch_timeout : run.sent_deadline;
     const bool final = launcher.absence_is_final();

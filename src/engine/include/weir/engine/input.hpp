@@ -61,7 +61,7 @@ struct RunFactInput {
     std::vector<flows::ArtifactRecord> outputs; ///< Settled, Ended, Seen
     std::string run_id;                         ///< replay, Seen, Odd: names the run instead of `run`
     Instant until{};                            ///< Postponed: not before. Ended, Seen: when it was told
-    bool unsent = false;                        ///< Missed: this process knows that nothing left
+    bool unsent = false;                        ///< Lost: nothing has left, it is looked for first
     std::string version;                        ///< Accepted: what the backend made of the flow's version
     bool settled = false;                       ///< Seen: it has ended
     std::optional<flows::SeenRun> seen;         ///< Seen
