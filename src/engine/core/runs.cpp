@@ -294,7 +294,12 @@ void Core::Step::cancel_unfinished(const Trigger& trigger) {
 void Core::Step::release(Trigger& trigger) {
     if (trigger.state != ledger::TriggerState::Active) return;
     const auto overlap = trigger.compiled->trigger().launch.overlap;
-    if (one_waits(overlap) && trigger.waiting.size() > 1) supersede(trigger, trigger.waiting.size() - 1);
+    if (one_waits(overlap)) {
+        auto newest = trigger.waiting.size();
+        while (newest > 0 && core.runs_.at(trigger.waiting[newest - 1]).hold == ending)
+            --newest;
+        if (newest > 1) supersede(trigger, newest - 1);
+    }
     // A copy: settling what cannot go changes the queue only with its own input.
     const std::vector<ledger::RunNo> waiting(trigger.waiting.begin(), trigger.waiting.end());
     for (const auto no : waiting) {
