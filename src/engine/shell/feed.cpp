@@ -203,7 +203,10 @@ bool Feed::was_away() {
 /// Reads on. True: there may be more at once.
 bool Feed::follow_on(Track& track) {
     if (track.stopped || clock_.steady_now() < track.retry_at) return false;
-    if (!track.verified && !verify(track)) return false;
+    if (!track.verified) {
+        if (!verify(track)) return false;
+        alive_ = clock_.steady_now(); // a slow broker is no reason to check for ever
+    }
     if (track.waiting.load() >= limits_.waiting_max) return false;
     auto reading =
         bus_.read(track.what.stream, track.what.place.position, limits_.events_max, limits_.bytes_max);
