@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include <weir/base/log.hpp>
 
@@ -66,27 +67,28 @@ std::shared_ptr<Probe::Client> Probe::client() const {
     return client_;
 }
 
-/// A question about a partition was not answered in time. If the brokers answer others, and name a leader of
-/// the topic's partitions, it is this handle that does not ask.
-void Probe::doubt(Client& client, const std::string& topic) {
+/// A question about partitions was not answered in time. If the brokers answer others, and name a leader of
+/// each of them, it is this handle that does not ask.
+void Probe::doubt(Client& client, const std::vector<Place>& places) {
     constexpr Duration question = std::chrono::seconds(2);
-    constexpr Duration pause = std::chrono::seconds(5); // a partition may be without its leader for long
-    const SystemClock clock;                            // a network's time is not simulated
+    constexpr Duration pause = std::chrono::seconds(30); // slow brokers are no better for new handles
+    const SystemClock clock;                             // a network's time is not simulated
     {
         std::lock_guard lock(client_mutex_);
         if (client_.get() != &client || clock.steady_now() - renewed_ < pause) return;
     }
-    const Topic asked(rd_kafka_topic_new(client.handle.get(), topic.c_str(), nullptr));
     const struct rd_kafka_metadata* raw = nullptr;
-    if (rd_kafka_metadata(client.handle.get(), 0, asked.get(), &raw, to_ms(question)) !=
+    if (rd_kafka_metadata(client.handle.get(), 0, nullptr, &raw, to_ms(question)) !=
         RD_KAFKA_RESP_ERR_NO_ERROR)
         return;
     const std::unique_ptr<const struct rd_kafka_metadata, DestroyMetadata> metadata(raw);
-    bool led = false;
+    std::set<Place> led;
     for (int i = 0; i < metadata->topic_cnt; ++i)
         for (int p = 0; p < metadata->topics[i].partition_cnt; ++p)
-            led = led || metadata->topics[i].partitions[p].leader >= 0;
-    if (!led) return;
+            if (const auto& partition = metadata->topics[i].partitions[p]; partition.leader >= 0)
+                led.insert({metadata->topics[i].topic, partition.id});
+    const auto has_leader = [&](const Place& place) { return led.count(place) != 0; };
+    if (!std::all_of(places.begin(), places.end(), has_leader)) return;
     auto made = make_handle(RD_KAFKA_CONSUMER, probe_properties(options_), signals_);
     if (!made.ok()) return;
     std::shared_ptr<Client> before; // goes after the lock: it takes its time
@@ -98,7 +100,7 @@ void Probe::doubt(Client& client, const std::string& topic) {
     }
     ++renewals_;
     log::info("the Kafka library holds on to what a topic was; its handles are made anew",
-              {{"bus", options_.name}, {"topic", topic}});
+              {{"bus", options_.name}, {"topic", places.front().topic}});
 }
 
 Result<std::map<std::string, TopicFacts>> Probe::topics(const std::vector<std::string>& topics,
@@ -148,7 +150,7 @@ Result<std::vector<std::int64_t>> Probe::list_offsets(const std::vector<Place>& 
     for (const auto& place : places)
         rd_kafka_topic_partition_list_add(list.get(), place.topic.c_str(), place.partition)->offset = which;
     const auto code = rd_kafka_offsets_for_times(client->handle.get(), list.get(), to_ms(timeout));
-    if (code == RD_KAFKA_RESP_ERR__TIMED_OUT) doubt(*client, places.front().topic);
+    if (code == RD_KAFKA_RESP_ERR__TIMED_OUT) doubt(*client, places);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return error_of(code, "asking the brokers for offsets");
     std::vector<std::int64_t> offsets;
     for (const auto& place : places) {
@@ -177,7 +179,7 @@ Result<Ends> Probe::ends(const Place& place, Duration timeout) {
     Ends ends;
     const auto code = rd_kafka_query_watermark_offsets(
         client->handle.get(), place.topic.c_str(), place.partition, &ends.low, &ends.high, to_ms(timeout));
-    if (code == RD_KAFKA_RESP_ERR__TIMED_OUT) doubt(*client, place.topic);
+    if (code == RD_KAFKA_RESP_ERR__TIMED_OUT) doubt(*client, {place});
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return error_of(code, name_of(place));
     return ends;
 }

@@ -73,7 +73,7 @@ class Probe {
 
     Probe(const KafkaBusOptions& options, std::shared_ptr<Signals> signals, Handle handle);
     [[nodiscard]] std::shared_ptr<Client> client() const;
-    void doubt(Client& client, const std::string& topic);
+    void doubt(Client& client, const std::vector<Place>& places);
     Result<std::vector<std::int64_t>> list_offsets(const std::vector<Place>& places, std::int64_t which,
                                                    Duration timeout);
 

@@ -205,7 +205,8 @@ bool Feed::follow_on(Track& track) {
     if (track.stopped || clock_.steady_now() < track.retry_at) return false;
     if (!track.verified) {
         if (!verify(track)) return false;
-        alive_ = clock_.steady_now(); // a slow broker is no reason to check for ever
+        // A slow broker is no reason to check this one for ever; the others are as old as before.
+        if (was_away()) track.verified = true;
     }
     if (track.waiting.load() >= limits_.waiting_max) return false;
     auto reading =
