@@ -106,11 +106,12 @@ RunNote read_note(const Json& message, const Source& source, Instant now) {
     note.service_account = text_of(message, "service_account");
     note.recurring = text_of(message, "recurring_run_id");
     if (const auto runtime = message.find("runtime_config"); runtime != message.end()) {
-        if (const auto given = runtime->find("parameters"); given != runtime->end())
+        if (const auto given = runtime->find("parameters"); given != runtime->end() && !given->empty())
             note.parameters_json = to_text(*given);
         note.pipeline_root = text_of(*runtime, "pipeline_root");
     }
     if (message.contains("plugins_input")) note.plugins_json = to_text(message["plugins_input"]);
+    note.archived = text_of(message, "storage_state") == "ARCHIVED";
     note.created = now;
     return note;
 }
