@@ -110,6 +110,21 @@ class Caller {
     std::vector<flows::RunReport> reports_;
 };
 
+/// IR of a pipeline of one shell command; what it writes to "$0" is the pipeline's output `said`.
+inline std::string command_ir(const std::string& name, const std::string& command) {
+    return "schemaVersion: 2.1.0\nsdkVersion: kfp-2.17.0\npipelineInfo: {name: " + name +
+           "}\n"
+           "deploymentSpec: {executors: {exec: {container: {image: none, command: [sh, -c, '" +
+           command +
+           "', '{{$.outputs.parameters[\"said\"].output_file}}']}}}}\n"
+           "components: {comp: {executorLabel: exec, outputDefinitions: {parameters: {said: "
+           "{parameterType: STRING}}}}}\n"
+           "root:\n  outputDefinitions: {parameters: {said: {parameterType: STRING}}}\n  dag:\n"
+           "    outputs: {parameters: {said: {valueFromParameter: {producerSubtask: task, "
+           "outputParameterKey: said}}}}\n"
+           "    tasks: {task: {taskInfo: {name: task}, componentRef: {name: comp}}}\n";
+}
+
 inline flows::LaunchRequest request_of(const flows::FlowVersion& flow, const std::string& name) {
     const SystemClock clock;
     flows::LaunchRequest request;

@@ -37,17 +37,7 @@ flows::FlowVersion flow(const std::string& name, const std::string& backend) {
 /// A pipeline of one command, whose output is the pipeline's.
 flows::FlowVersion script(const std::string& name, const std::string& text) {
     flows::FlowVersion made = flow(name, "local");
-    made.pipeline = "schemaVersion: 2.1.0\npipelineInfo: {name: " + name +
-                    "}\n"
-                    "deploymentSpec: {executors: {exec: {container: {image: none, command: [sh, -c, '" +
-                    text +
-                    "', '{{$.outputs.parameters[\"said\"].output_file}}']}}}}\n"
-                    "components: {comp: {executorLabel: exec, outputDefinitions: {parameters: {said: "
-                    "{parameterType: STRING}}}}}\n"
-                    "root:\n  outputDefinitions: {parameters: {said: {parameterType: STRING}}}\n  dag:\n"
-                    "    outputs: {parameters: {said: {valueFromParameter: {producerSubtask: task, "
-                    "outputParameterKey: said}}}}\n"
-                    "    tasks: {task: {componentRef: {name: comp}}}\n";
+    made.pipeline = contract::command_ir(name, text);
     return made;
 }
 

@@ -140,16 +140,30 @@ struct ScriptedKfp::Child {
     }
 };
 
-ScriptedKfp::ScriptedKfp(std::vector<std::string> arguments) : child_(std::make_unique<Child>()) {
-    std::vector<std::string> words{"python3", WEIR_SERVE_KFP};
-    words.insert(words.end(), arguments.begin(), arguments.end());
-    child_->spawn(std::move(words));
+ScriptedKfp::ScriptedKfp(std::unique_ptr<Child> child) : child_(std::move(child)) {
     const auto started = nlohmann::json::parse(child_->read_line());
+    if (!started.at("ok").get<bool>()) throw std::runtime_error(started.at("error").get<std::string>());
     child_->url = started.at("url");
     child_->control = started.at("control");
     child_->port = started.at("port");
 }
 
+ScriptedKfp::ScriptedKfp(std::vector<std::string> arguments)
+    : ScriptedKfp([&] {
+          std::vector<std::string> words{"python3", WEIR_KFP_SERVERS "/serve.py"};
+          words.insert(words.end(), arguments.begin(), arguments.end());
+          auto child = std::make_unique<Child>();
+          child->spawn(std::move(words));
+          return child;
+      }()) {}
+
+ScriptedKfp ScriptedKfp::facade(const std::string& weir_program) {
+    auto child = std::make_unique<Child>();
+    child->spawn({"python3", WEIR_KFP_SERVERS "/facade.py", weir_program});
+    return ScriptedKfp(std::move(child));
+}
+
+ScriptedKfp::ScriptedKfp(ScriptedKfp&&) noexcept = default;
 ScriptedKfp::~ScriptedKfp() = default;
 
 const std::string& ScriptedKfp::url() const {

@@ -143,32 +143,38 @@ Outcome<Json> Facade::Impl::list_runs(const Ask& ask) {
                           [&](std::size_t row, std::size_t key) { return cell_of(views[row], key); });
     if (!page.ok()) return page.error();
     Json answer = Json::object();
+    const bool full = ask.parameter("view") == "FULL";
     for (const auto number : page->rows) {
         // The few that are shown are read whole.
         auto view = visible_run(ask, views[number].shown_id);
         if (!view.ok()) continue;
-        WEIR_ASSIGN(attempts, ports.reader.attempts(view->row.no));
-        const auto spec =
-            view->note && !view->note->spec_text.empty() ? shown_spec(view->note->spec_text) : Json();
-        answer["runs"].push_back(run_json(*view, {std::move(attempts), {}}, spec));
+        WEIR_ASSIGN(shown, shown_run(*view, full, full));
+        answer["runs"].push_back(std::move(shown));
     }
     add_page(answer, *page);
     return answer;
 }
 
+/// `tasks`: its tasks are read, too; `full`: view=FULL.
+Outcome<Json> Facade::Impl::shown_run(const RunView& view, bool tasks, bool full) {
+    RunDetails details;
+    WEIR_ASSIGN(attempts, ports.reader.attempts(view.row.no));
+    details.attempts = std::move(attempts);
+    if (tasks && ports.tasks != nullptr) {
+        // A run that its backend has not heard of yet, or has forgotten, has none.
+        if (auto told = ports.tasks->tasks(view.row.id); told.ok()) details.tasks = std::move(*told);
+    }
+    const auto spec =
+        view.note && !view.note->spec_text.empty() ? shown_spec(view.note->spec_text) : Json();
+    auto json = run_json(view, details, spec);
+    if (full) json["tasks"] = full_tasks(view, details);
+    return json;
+}
+
 Outcome<Json> Facade::Impl::get_run(const Ask& ask) {
     auto view = visible_run(ask, ask.values[0]);
     if (!view.ok()) return view.error().in("Failed to get a run: Failed to fetch run " + ask.values[0]);
-    RunDetails details;
-    WEIR_ASSIGN(attempts, ports.reader.attempts(view->row.no));
-    details.attempts = std::move(attempts);
-    if (ports.tasks != nullptr) {
-        // A run that its backend has not heard of yet, or has forgotten, has none.
-        if (auto tasks = ports.tasks->tasks(view->row.id); tasks.ok()) details.tasks = std::move(*tasks);
-    }
-    const auto spec =
-        view->note && !view->note->spec_text.empty() ? shown_spec(view->note->spec_text) : Json();
-    return run_json(*view, details, spec);
+    return shown_run(*view, true, ask.parameter("view") == "FULL");
 }
 
 Outcome<Json> Facade::Impl::terminate_run(const Ask& ask) {

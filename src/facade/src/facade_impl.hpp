@@ -106,6 +106,7 @@ struct Facade::Impl {
     // answer_runs.cpp
     Outcome<Json> list_runs(const Ask& ask);
     Outcome<Json> get_run(const Ask& ask);
+    Outcome<Json> shown_run(const RunView& view, bool tasks, bool full);
     Outcome<Json> terminate_run(const Ask& ask);
     Outcome<Json> retry_run(const Ask& ask);
     Outcome<Json> archive_run(const Ask& ask);

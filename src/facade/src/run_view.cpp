@@ -49,17 +49,25 @@ Json history_of(const RunView& view, const std::vector<ledger::AttemptRow>& atte
     return history;
 }
 
+std::string id_of_task(const RunView& view, const std::string& name) {
+    return Uuid::time_led(view.created, sha256(view.shown_id + "/" + name)).to_string();
+}
+
+std::string last_part(const std::string& path) {
+    const auto slash = path.rfind('/');
+    return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
 Json tasks_of(const RunView& view, const std::vector<flows::TaskRecord>& tasks) {
     auto list = Json::array();
     for (const auto& task : tasks) {
-        const auto slash = task.name.rfind('/');
         const auto state = task_state(task.state);
         const auto created = to_ns(task.started_at) != 0 ? task.started_at : view.created;
         const auto updated = to_ns(task.finished_at) != 0 ? task.finished_at : created;
         Json json{
             {"run_id", view.shown_id},
-            {"task_id", Uuid::time_led(view.created, sha256(view.shown_id + "/" + task.name)).to_string()},
-            {"display_name", slash == std::string::npos ? task.name : task.name.substr(slash + 1)},
+            {"task_id", id_of_task(view, task.name)},
+            {"display_name", last_part(task.name)},
             {"create_time", time_text(created)},
             {"start_time", time_text(task.started_at)},
             {"end_time", time_text(task.finished_at)},
@@ -72,6 +80,24 @@ Json tasks_of(const RunView& view, const std::vector<flows::TaskRecord>& tasks) 
 
 void add(Json& json, const char* name, const std::string& text) {
     if (!text.empty()) json[name] = text;
+}
+
+Json outputs_of(const RunView& view, const std::vector<ledger::AttemptRow>& attempts) {
+    Json outputs = Json::object();
+    const auto values = stored_json(view.row.outputs_json);
+    for (const auto& [name, value] : values.items())
+        outputs["parameters"].push_back({{"value", value}, {"type", "OUTPUT"}, {"parameter_key", name}});
+    if (attempts.empty()) return outputs;
+    for (const auto& artifact : attempts.back().outputs) {
+        Json item{{"artifact_id", id_of_task(view, "artifact/" + artifact.name)}, {"name", artifact.name}};
+        add(item, "uri", artifact.uri);
+        add(item, "type", artifact.type);
+        if (auto metadata = stored_json(artifact.metadata_json); !metadata.empty())
+            item["metadata"] = std::move(metadata);
+        outputs["artifacts"].push_back(
+            {{"artifacts", Json::array({item})}, {"type", "OUTPUT"}, {"artifact_key", artifact.name}});
+    }
+    return outputs;
 }
 
 } // namespace
@@ -145,6 +171,33 @@ Json run_json(const RunView& view, const RunDetails& details, const Json& spec) 
     json["state_history"] = history_of(view, details.attempts);
     if (!details.tasks.empty()) json["run_details"] = {{"task_details", tasks_of(view, details.tasks)}};
     return json;
+}
+
+Json full_tasks(const RunView& view, const RunDetails& details) {
+    Json root{{"task_id", id_of_task(view, "")},
+              {"run_id", view.shown_id},
+              {"name", "ROOT"},
+              {"display_name", view.display_name},
+              {"type", "ROOT"},
+              {"state", view.state},
+              {"scope_path", Json::array({"root"})}};
+    if (auto outputs = outputs_of(view, details.attempts); !outputs.empty())
+        root["outputs"] = std::move(outputs);
+    auto list = Json::array({std::move(root)});
+    for (const auto& task : details.tasks) {
+        Json json{{"task_id", id_of_task(view, task.name)},
+                  {"run_id", view.shown_id},
+                  {"name", task.name},
+                  {"display_name", last_part(task.name)},
+                  {"type", "RUNTIME"},
+                  {"state", task_state(task.state)},
+                  {"create_time", time_text(to_ns(task.started_at) != 0 ? task.started_at : view.created)},
+                  {"start_time", time_text(task.started_at)},
+                  {"end_time", time_text(task.finished_at)}};
+        if (!task.error.empty()) json["error"] = {{"code", 13}, {"message", task.error}};
+        list.push_back(std::move(json));
+    }
+    return list;
 }
 
 } // namespace weir::facade

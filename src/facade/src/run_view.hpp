@@ -45,4 +45,8 @@ struct RunDetails {
 /// The message Run. `spec`: of a run whose spec came along, or null.
 Json run_json(const RunView& view, const RunDetails& details, const Json& spec);
 
+/// What view=FULL adds to it, `tasks`: the pipeline itself (type ROOT) with its outputs, then its tasks.
+/// `outputs_json` of the row must have been read. The shape: KFP pull request 13986.
+Json full_tasks(const RunView& view, const RunDetails& details);
+
 } // namespace weir::facade

@@ -19,7 +19,7 @@ README = pathlib.Path(sys.argv[2]).resolve()
 PACKAGE = README.parent / "flows" / "kfp"
 
 WAIT = """for second in $(seq 240); do
-  weir runs --json 2>/dev/null | grep -c '"state":"settled"' | grep -q 2 && break
+  [ "$(weir runs --state settled --json 2>/dev/null | wc -l)" -ge 2 ] && break
   sleep 1
 done"""
 

@@ -16,6 +16,9 @@ namespace weir::support {
 class ScriptedKfp {
   public:
     explicit ScriptedKfp(std::vector<std::string> arguments = {});
+    /// `weir dev` in its place: the façade (tests/support/kfp/facade.py). It has no test's side.
+    static ScriptedKfp facade(const std::string& weir_program);
+    ScriptedKfp(ScriptedKfp&&) noexcept;
     ~ScriptedKfp();
     ScriptedKfp(const ScriptedKfp&) = delete;
     ScriptedKfp& operator=(const ScriptedKfp&) = delete;
@@ -36,6 +39,7 @@ class ScriptedKfp {
 
   private:
     struct Child;
+    explicit ScriptedKfp(std::unique_ptr<Child> child);
     std::unique_ptr<Child> child_;
 };
 
