@@ -11,10 +11,10 @@ TEST_CASE("the Kubeflow backend keeps the contract of launchers on weir's own fa
     REQUIRE(program != nullptr);
     const SystemClock clock;
     const auto facade = support::ScriptedKfp::facade(program);
-    for (const auto& [name, command] : std::vector<std::pair<std::string, std::string>>{
-             {"quick", "printf hello > \"$0\""},
-             {"slow", "sleep 1000"},
-             {"broken", "echo broken >&2; exit 1"}})
+    for (const auto& [name, command] :
+         std::vector<std::pair<std::string, std::string>>{{"quick", "printf hello > \"$0\""},
+                                                          {"slow", "sleep 1000"},
+                                                          {"broken", "echo broken >&2; exit 1"}})
         REQUIRE(Json::parse(facade.upload(name, command_ir(name, command))).contains("pipeline_id"));
     LauncherSetup setup;
     setup.quick = kubeflow_flow("quick");

@@ -1,6 +1,4 @@
 // Every way in which a launch on Kubeflow goes wrong, and what it leaves behind.
-#include <fstream>
-
 #include "kubeflow_fixture.hpp"
 
 using namespace weir;
@@ -10,38 +8,12 @@ using flows::LookAnswer;
 
 namespace {
 
-bool holds(const std::string& text, const std::string& part) {
-    INFO(text);
-    return text.find(part) != std::string::npos;
-}
-
 const Json create_runs = {{"method", "POST"}, {"path", "/runs$"}};
 
 Json on_create(Json fault) {
     fault.update(create_runs);
     return fault;
 }
-
-class Folder {
-  public:
-    Folder() {
-        std::string name = (std::filesystem::temp_directory_path() / "weir-test-XXXXXX").string();
-        REQUIRE(::mkdtemp(name.data()) != nullptr);
-        path_ = name;
-    }
-    ~Folder() {
-        std::error_code error;
-        std::filesystem::remove_all(path_, error);
-    }
-    [[nodiscard]] std::string file(const std::string& name, const std::string& text) const {
-        const auto path = path_ / name;
-        std::ofstream(path) << text;
-        return path.string();
-    }
-
-  private:
-    std::filesystem::path path_;
-};
 
 } // namespace
 
@@ -260,70 +232,4 @@ TEST_CASE("kubeflow: a wrong url and a server that is gone are said", "[kubeflow
     rig.options.url = rig.kfp.url();
     CHECK(holds(postponed(), "nothing listens there"));
     CHECK_FALSE(rig.backend->probe().empty());
-}
-
-TEST_CASE("kubeflow: who we are", "[kubeflow][contract]") {
-    Folder folder;
-    KubeflowRig rig({"--multi-user"});
-    rig.post("identity",
-             {{"grants", {{"alice", {"ns1"}}, {"bob", {"ns2"}}}}, {"tokens", {{"good", "alice"}}}});
-    rig.upload("train", pipeline_ir("train"));
-    const auto flow = kubeflow_flow("train");
-    auto& options = rig.options;
-    options.bindings.clear();
-    options.bindings["ads"].namespace_ = "ns1";
-
-    SECTION("the user's header, from the team's binding") {
-        options.bindings["ads"].user = "alice";
-        options.bindings["ops"].namespace_ = "ns2";
-        options.bindings["ops"].user = "bob";
-        options.bindings["bad"].namespace_ = "ns1";
-        options.bindings["bad"].user = "bob";
-        auto& caller = rig.open();
-        const auto request = request_of(flow, "a");
-        const auto reply = caller.launch(request);
-        INFO(reply.reason);
-        REQUIRE(reply.answer == LaunchAnswer::Accepted);
-        CHECK(rig.backend->probe().size() == 1); // bob may not look into ns1
-        auto other = flow;
-        other.team = "ops";
-        const auto second = request_of(other, "b");
-        CHECK(caller.launch(second).answer == LaunchAnswer::Accepted);
-        other.team = "bad";
-        const auto forbidden = caller.launch(request_of(other, "c"));
-        CHECK(forbidden.answer == LaunchAnswer::Refused);
-        CHECK(holds(forbidden.reason, "403"));
-        other.team = "nobody";
-        CHECK(holds(caller.launch(request_of(other, "d")).reason, "no binding for the team \"nobody\""));
-        // A process that knows nothing of them finds each where it is.
-        auto& again = rig.open();
-        CHECK(again.look(request.run).answer == LookAnswer::Found);
-        CHECK(again.look(second.run).answer == LookAnswer::Found);
-        rig.open();
-        auto& watcher = rig.open();
-        watcher.watch(second.run);
-        watcher.watch(request.run);
-        rig.post("report", {{"run_id", second.run.to_string()}, {"phase", "Succeeded"}});
-        rig.post("report", {{"run_id", request.run.to_string()}, {"phase", "Failed"}});
-        CHECK(watcher.settled(second.run).outcome == flows::Outcome::Succeeded);
-        CHECK(watcher.settled(request.run).outcome == flows::Outcome::Failed);
-    }
-    SECTION("a token file, read again when it has changed") {
-        options.token_file = folder.file("token", "stale\n");
-        auto& caller = rig.open();
-        const auto late = caller.launch(soon(request_of(flow, "a"), std::chrono::milliseconds(400)));
-        CHECK(late.answer == LaunchAnswer::Postponed);
-        CHECK(holds(late.reason, "has it expired?"));
-        (void)folder.file("token", "good\n");
-        const auto reply = caller.launch(request_of(flow, "b"));
-        INFO(reply.reason);
-        CHECK(reply.answer == LaunchAnswer::Accepted);
-    }
-    SECTION("nothing at all") {
-        auto& caller = rig.open();
-        const auto reply = caller.launch(soon(request_of(flow, "a"), std::chrono::milliseconds(400)));
-        CHECK(reply.answer == LaunchAnswer::Postponed);
-        CHECK(holds(reply.reason, "401"));
-    }
-    CHECK(rig.get("counters").at("crashes") == 0);
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +18,34 @@
 namespace weir::contract {
 
 using Json = nlohmann::json;
+
+inline bool holds(const std::string& text, const std::string& part) {
+    INFO(text);
+    return text.find(part) != std::string::npos;
+}
+
+/// Of the test case alone.
+class Folder {
+  public:
+    Folder() {
+        std::string name = (std::filesystem::temp_directory_path() / "weir-test-XXXXXX").string();
+        REQUIRE(::mkdtemp(name.data()) != nullptr);
+        path_ = name;
+    }
+    ~Folder() {
+        std::error_code error;
+        std::filesystem::remove_all(path_, error);
+    }
+    [[nodiscard]] std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+    [[nodiscard]] std::string file(const std::string& name, const std::string& text) const {
+        const auto path = path_ / name;
+        std::ofstream(path) << text;
+        return path.string();
+    }
+
+  private:
+    std::filesystem::path path_;
+};
 
 /// IR of a pipeline of one task, with parameters "name: TYPE" (required) or "name: TYPE?" (optional).
 inline std::string pipeline_ir(const std::string& name,

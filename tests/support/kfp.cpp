@@ -1,5 +1,6 @@
 #include <support/kfp.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -37,7 +38,8 @@ std::size_t take(char* data, std::size_t size, std::size_t count, void* into) {
 struct Request {
     std::string method, url;
     std::string body;
-    std::string file; ///< sent as a form's file
+    std::string file;         ///< sent as a form's file
+    std::string certificates; ///< folder with client.pem and client.key, shown to the server
 };
 
 std::string perform(const Request& request) {
@@ -50,6 +52,10 @@ std::string perform(const Request& request) {
     // Servers with a certificate of their own are reached all the same.
     curl_easy_setopt(curl.get(), CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(curl.get(), CURLOPT_SSL_VERIFYHOST, 0L);
+    if (!request.certificates.empty()) {
+        curl_easy_setopt(curl.get(), CURLOPT_SSLCERT, (request.certificates + "/client.pem").c_str());
+        curl_easy_setopt(curl.get(), CURLOPT_SSLKEY, (request.certificates + "/client.key").c_str());
+    }
     curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, call_timeout_s);
     curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &take);
     curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &answer);
@@ -75,7 +81,7 @@ struct ScriptedKfp::Child {
     pid_t process = -1;
     int commands = -1; ///< its stdin
     int answers = -1;  ///< its stdout
-    std::string url, control;
+    std::string url, control, certificates;
     int port = 0;
 
     Child() = default;
@@ -153,6 +159,8 @@ ScriptedKfp::ScriptedKfp(std::vector<std::string> arguments)
           std::vector<std::string> words{"python3", WEIR_KFP_SERVERS "/serve.py"};
           words.insert(words.end(), arguments.begin(), arguments.end());
           auto child = std::make_unique<Child>();
+          const auto made = std::find(words.begin(), words.end(), "--certificates");
+          if (made != words.end() && made + 1 != words.end()) child->certificates = made[1];
           child->spawn(std::move(words));
           return child;
       }()) {}
@@ -174,19 +182,22 @@ int ScriptedKfp::port() const {
 }
 
 std::string ScriptedKfp::get(std::string_view name) const {
-    return perform({"GET", child_->control + "/" + std::string(name), {}, {}});
+    return perform({"GET", child_->control + "/" + std::string(name), {}, {}, child_->certificates});
 }
 std::string ScriptedKfp::post(std::string_view name, std::string_view body) const {
-    return perform({"POST", child_->control + "/" + std::string(name), std::string(body), {}});
+    return perform(
+        {"POST", child_->control + "/" + std::string(name), std::string(body), {}, child_->certificates});
 }
 std::string ScriptedKfp::call(std::string_view method, std::string_view path, std::string_view body) const {
-    return perform({std::string(method), child_->url + std::string(path), std::string(body), {}});
+    return perform(
+        {std::string(method), child_->url + std::string(path), std::string(body), {}, child_->certificates});
 }
 std::string ScriptedKfp::upload(std::string_view name, std::string_view pipeline) const {
     return perform({"POST",
                     child_->url + "/apis/v2beta1/pipelines/upload?name=" + std::string(name),
                     {},
-                    std::string(pipeline)});
+                    std::string(pipeline),
+                    child_->certificates});
 }
 std::string ScriptedKfp::upload_version(std::string_view pipeline_id, std::string_view name,
                                         std::string_view pipeline) const {
@@ -194,7 +205,8 @@ std::string ScriptedKfp::upload_version(std::string_view pipeline_id, std::strin
                     child_->url + "/apis/v2beta1/pipelines/upload_version?pipelineid=" +
                         std::string(pipeline_id) + "&name=" + std::string(name),
                     {},
-                    std::string(pipeline)});
+                    std::string(pipeline),
+                    child_->certificates});
 }
 void ScriptedKfp::kill() {
     child_->end(SIGKILL);

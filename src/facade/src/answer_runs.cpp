@@ -164,8 +164,7 @@ Outcome<Json> Facade::Impl::shown_run(const RunView& view, bool tasks, bool full
         // A run that its backend has not heard of yet, or has forgotten, has none.
         if (auto told = ports.tasks->tasks(view.row.id); told.ok()) details.tasks = std::move(*told);
     }
-    const auto spec =
-        view.note && !view.note->spec_text.empty() ? shown_spec(view.note->spec_text) : Json();
+    const auto spec = view.note && !view.note->spec_text.empty() ? shown_spec(view.note->spec_text) : Json();
     auto json = run_json(view, details, spec);
     if (full) json["tasks"] = full_tasks(view, details);
     return json;

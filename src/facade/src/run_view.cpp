@@ -64,15 +64,14 @@ Json tasks_of(const RunView& view, const std::vector<flows::TaskRecord>& tasks) 
         const auto state = task_state(task.state);
         const auto created = to_ns(task.started_at) != 0 ? task.started_at : view.created;
         const auto updated = to_ns(task.finished_at) != 0 ? task.finished_at : created;
-        Json json{
-            {"run_id", view.shown_id},
-            {"task_id", id_of_task(view, task.name)},
-            {"display_name", last_part(task.name)},
-            {"create_time", time_text(created)},
-            {"start_time", time_text(task.started_at)},
-            {"end_time", time_text(task.finished_at)},
-            {"state", state},
-            {"state_history", Json::array({entry(updated, state)})}};
+        Json json{{"run_id", view.shown_id},
+                  {"task_id", id_of_task(view, task.name)},
+                  {"display_name", last_part(task.name)},
+                  {"create_time", time_text(created)},
+                  {"start_time", time_text(task.started_at)},
+                  {"end_time", time_text(task.finished_at)},
+                  {"state", state},
+                  {"state_history", Json::array({entry(updated, state)})}};
         list.push_back(std::move(json));
     }
     return list;
@@ -174,12 +173,8 @@ Json run_json(const RunView& view, const RunDetails& details, const Json& spec) 
 }
 
 Json full_tasks(const RunView& view, const RunDetails& details) {
-    Json root{{"task_id", id_of_task(view, "")},
-              {"run_id", view.shown_id},
-              {"name", "ROOT"},
-              {"display_name", view.display_name},
-              {"type", "ROOT"},
-              {"state", view.state},
+    Json root{{"task_id", id_of_task(view, "")},    {"run_id", view.shown_id}, {"name", "ROOT"},
+              {"display_name", view.display_name},  {"type", "ROOT"},          {"state", view.state},
               {"scope_path", Json::array({"root"})}};
     if (auto outputs = outputs_of(view, details.attempts); !outputs.empty())
         root["outputs"] = std::move(outputs);

@@ -3,6 +3,9 @@
 
     serve.py [--port 0] [--database mariadb|sqlite] [--multi-user] [--tasks] [--base-path /pipeline]
              [--orphan-grace SECONDS] [--certificate FILE --key FILE [--client-ca FILE]] [--autorun JSON]
+             [--certificates FOLDER [--demand-certificate]]
+
+--certificates makes an authority and what it signs in FOLDER (../brokers/security.py), and serves with that.
 
 Prints one JSON line when it listens (always on 127.0.0.1):
 
@@ -20,7 +23,9 @@ import signal
 import sys
 import threading
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "brokers")]
+import security  # noqa: E402
 from scripted import core, server, wire  # noqa: E402
 
 
@@ -37,8 +42,15 @@ def options_of(arguments):
     parser.add_argument("--certificate")
     parser.add_argument("--key")
     parser.add_argument("--client-ca")
+    parser.add_argument("--certificates", help="folder to make certificates in, and to serve with")
+    parser.add_argument("--demand-certificate", action="store_true", help="with --certificates: of clients")
     parser.add_argument("--autorun", type=json.loads, help="settings of auto-run, JSON")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.certificates:
+        made = security.make_certificates(options.certificates)
+        options.certificate, options.key = made / "server.pem", made / "server.key"
+        options.client_ca = made / "ca.pem" if options.demand_certificate else None
+    return options
 
 
 async def serve(options):

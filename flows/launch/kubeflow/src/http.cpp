@@ -24,6 +24,8 @@ struct Transfer {
     HttpReply reply;
     curl_slist* headers = nullptr;
     std::size_t answer_bytes = 0;
+    bool proxied = false;
+    bool no_certificate = false; ///< TLS, and none of ours is shown
     char error[CURL_ERROR_SIZE] = {};
 
     Transfer() = default;
@@ -58,13 +60,20 @@ std::string fault_of(CURLcode code, const Transfer& transfer) {
             return "the answer is over " + std::to_string(transfer.answer_bytes) + " bytes";
         case CURLE_OPERATION_TIMEDOUT: return "no answer in time: " + text;
         case CURLE_COULDNT_RESOLVE_HOST: return "the host name is not known: " + text;
-        case CURLE_COULDNT_CONNECT: return "nothing listens there: " + text;
+        case CURLE_COULDNT_RESOLVE_PROXY: return "the proxy's host name is not known: " + text;
+        case CURLE_COULDNT_CONNECT:
+            return (transfer.proxied ? "nothing listens at the proxy's address: "
+                                     : "nothing listens there: ") +
+                   text;
         case CURLE_PEER_FAILED_VERIFICATION:
             return "the server's TLS certificate is not trusted: " + text + "; is tls.ca_file right?";
         case CURLE_SSL_CONNECT_ERROR:
         case CURLE_SSL_CERTPROBLEM: return "TLS failed: " + text;
         case CURLE_SSL_CACERT_BADFILE: return "tls.ca_file cannot be used: " + text;
         case CURLE_ABORTED_BY_CALLBACK: return "the kept connection broke while the request was on its way";
+        case CURLE_GOT_NOTHING:
+        case CURLE_RECV_ERROR: // with TLS 1.3 a client that must show a certificate learns of it this late
+            return text + (transfer.no_certificate ? "; does it want tls.certificate_file?" : "");
         default: return text;
     }
 }
@@ -147,6 +156,9 @@ void Http::start(HttpRequest request, std::function<void(HttpReply)> done) {
     transfer->request = std::move(request);
     transfer->done = std::move(done);
     transfer->answer_bytes = impl_->settings.answer_bytes;
+    transfer->proxied = !impl_->settings.proxy.empty();
+    transfer->no_certificate =
+        transfer->request.url.starts_with("https:") && impl_->settings.tls.certificate_file.empty();
     for (const std::string& header : transfer->request.headers)
         transfer->headers = curl_slist_append(transfer->headers, header.c_str());
     CURL* easy = nullptr;

@@ -173,7 +173,7 @@ def show_identity(wire, given):
 def set_identity(wire, given):
     found = wire.core.identities
     for name in given:
-        if name not in ("multi_user", "header", "prefix", "tokens", "grants"):
+        if name not in ("multi_user", "header", "prefix", "tokens", "grants", "clients"):
             raise Wrong(f"unknown setting {name!r}")
         setattr(found, name, given[name])
     return show_identity(wire, given)

@@ -6,13 +6,16 @@ GROUP, VERSION = "pipelines.kubeflow.org", "v1beta1"
 
 
 class Identities:
-    """`grants`: user -> namespaces, "*" for all and for reports. `tokens`: bearer token -> user."""
+    """`grants`: user -> namespaces, "*" for all and for reports. `tokens`: bearer token -> user.
+
+    `clients`: who gets tokens of a user, {"client id": {"secret", "user", "expires_in"}} (tokens.py)."""
 
     def __init__(self, multi_user):
         self.multi_user = multi_user
         self.header = "kubeflow-userid"
         self.prefix = ""
         self.tokens = {"tokSA": "system:serviceaccount:ns1:default", "tokAlice": "alice", "tokBob": "bob"}
+        self.clients = {}
         self.grants = {"alice": ["ns1"], "bob": ["ns2"], "admin": ["*"]}
         self.reviews = []  # as SubjectAccessReviews, newest last
         self.crashes = 0

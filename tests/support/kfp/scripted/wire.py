@@ -10,7 +10,7 @@ import time
 import traceback
 import urllib.parse
 
-from . import api, control
+from . import api, control, tokens
 from .core import MAX_LOG
 from .errors import Crash
 
@@ -22,6 +22,8 @@ class Request:
     """`path`: decoded, without base path. `query`: by name, once read."""
 
     def __init__(self, method, target, headers, body):
+        if target.startswith("http://"):  # as a proxy is asked
+            target = "/" + target[len("http://") :].partition("/")[2]
         self.method, self.target, self.headers, self.body = method, target, headers, body
         raw, _, self.query_text = target.partition("?")
         self.path = urllib.parse.unquote(raw)
@@ -178,6 +180,8 @@ class Wire:
     async def answer(self, request, writer):
         if request.path.startswith(("/_control/", "/oracle/")):
             return await control.answer(self, request)
+        if request.path == "/oauth2/token":
+            return tokens.answer(self.core, request)
         if self.base:
             if not request.path.startswith(self.base + "/"):
                 return api.Answer(404, [("Content-Type", "text/plain")], b"no such base path\n")
