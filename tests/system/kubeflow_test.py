@@ -91,13 +91,14 @@ class Kubeflow(EngineCase, Case):
     program = WEIR
     engine_type = Engine
     binding = "experiment: nightly, experiments: [adhoc]"
+    url = None  # the server's, unless a test says otherwise
 
     def setUp(self):
         EngineCase.setUp(self)
         Case.setUp(self)
 
     def serve(self, token="tokAlice"):
-        (self.folder / "weir.yaml").write_text(CONFIG.format(url=self.kfp.url, binding=self.binding))
+        (self.folder / "weir.yaml").write_text(CONFIG.format(url=self.url or self.kfp.url, binding=self.binding))
         (self.folder / "token").write_text(token)
         self.weir = self.engine().wait_ready()
         self.weir.apply({"flows.yaml": FLOWS})
@@ -223,6 +224,53 @@ class Faults(Kubeflow):
         self.serve()
         self.publish()
         self.why(self.run_of("train", "refused")["run"], "refused", "training")
+
+    def refused_why(self, *parts):
+        """A firing that ends refused without anything made; what `weir why` says of it."""
+        before = self.kfp.get("counters")["workflows_created"]
+        self.publish()
+        self.why(self.run_of("train", "refused")["run"], "refused", *parts)
+        self.assertEqual(self.kfp.get("counters")["workflows_created"], before)
+
+    def test_a_pipeline_deleted_after_apply(self):
+        pipeline = self.pipeline(spec(PARAMETERS, "training"), "training")
+        self.serve()
+        self.publish()
+        self.run_of("train", "accepted")
+        self.send("DELETE", f"/apis/v2beta1/pipelines/{pipeline}?cascade=true")
+        self.refused_why("training", "has it been deleted?")
+
+    def test_a_version_without_v2_ir(self):
+        argo = (
+            "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: old-}\n"
+            "spec: {entrypoint: main, templates: [{name: main, container: {image: alpine}}]}\n"
+        )
+        self.pipeline(argo, "training")
+        self.serve()
+        self.refused_why("KFP v1", "compile it with kfp 2")
+
+    def test_an_archived_experiment(self):
+        self.pipeline(spec(PARAMETERS, "training"), "training")
+        made = self.post("/experiments", {"display_name": "nightly"})
+        self.assertEqual(made.status, 200, made.body)
+        self.post(f"/experiments/{made.json['experiment_id']}:archive")
+        self.serve()
+        self.refused_why('"nightly" is archived')
+
+    def waiting_why(self, url, *parts):
+        """A launch that waits because of the server's address; what `weir why` says."""
+        self.pipeline(spec(PARAMETERS, "training"), "training")
+        self.url = url
+        self.serve()
+        self.publish()
+        self.why(self.run_of("train")["run"], *parts)
+        self.assertEqual(self.kfp.get("counters")["workflows_created"], 0)
+
+    def test_a_wrong_url(self):
+        self.waiting_why(self.kfp.url + "/not/here", "is the backend's url that of a KFP API server?")
+
+    def test_tls_where_there_is_none(self):
+        self.waiting_why(self.kfp.url.replace("http:", "https:"), "TLS")
 
     def test_a_maintenance_of_an_hour(self):
         self.pipeline(spec(PARAMETERS, "training"), "training")
