@@ -125,3 +125,36 @@ TEST_CASE("a recurring run's trigger is known by its name") {
     CHECK(recurring_of_trigger("kfp-nightly").empty());
     CHECK(recurring_of_trigger("retrain").empty());
 }
+
+TEST_CASE("view=FULL shows outputs at the root, then the tasks") {
+    auto ended = settled(flows::Outcome::Failed);
+    ended.outputs_json = R"({"auc":0.9})";
+    RunDetails details;
+    details.attempts = {attempt(1, flows::Outcome::Failed)};
+    flows::ArtifactRecord model;
+    model.name = "model";
+    model.uri = "s3://b/m";
+    model.metadata_json = R"({"rows":3})";
+    details.attempts[0].outputs = {model};
+    flows::TaskRecord task;
+    task.name = "loop-0/fit";
+    task.state = flows::TaskState::Failed;
+    task.error = "exit 1";
+    details.tasks = {task};
+    const auto tasks = full_tasks(make_view(ended, std::nullopt, "exp"), details);
+    REQUIRE(tasks.size() == 2);
+    CHECK(tasks[0]["type"] == "ROOT");
+    CHECK(tasks[0]["state"] == "FAILED");
+    CHECK(tasks[0]["outputs"]["parameters"][0]["parameter_key"] == "auc");
+    CHECK(tasks[0]["outputs"]["parameters"][0]["value"] == 0.9);
+    const auto& artifact = tasks[0]["outputs"]["artifacts"][0];
+    CHECK(artifact["artifact_key"] == "model");
+    CHECK(artifact["artifacts"][0]["uri"] == "s3://b/m");
+    CHECK(artifact["artifacts"][0]["metadata"]["rows"] == 3);
+    CHECK_FALSE(artifact["artifacts"][0].contains("type"));
+    CHECK(tasks[1]["display_name"] == "fit");
+    CHECK(tasks[1]["error"]["message"] == "exit 1");
+    // One without outputs says nothing of them.
+    CHECK_FALSE(
+        full_tasks(make_view(row(RunState::Running), std::nullopt, "exp"), {})[0].contains("outputs"));
+}

@@ -84,30 +84,36 @@ TEST_CASE("the pipeline store keeps what it was told") {
         note.shown_id = "run-a";
         CHECK(store->note_run(note).error().kind == ErrorKind::Conflict);
     }
-    SECTION("it is all there after a restart, and for one process alone") {
-        ExperimentRecord experiment{"E", "Default", "d", true, from_ns(7), from_ns(8)};
-        REQUIRE(store->add_experiment(experiment).ok());
-        RecurringRecord recurring;
-        recurring.id = "R";
-        recurring.name = "nightly";
-        recurring.max_concurrency = 3;
-        recurring.enabled = true;
-        REQUIRE(store->add_recurring(recurring).ok());
-        CHECK(open_pipeline_store(path).error().kind == ErrorKind::Conflict);
-        store.reset();
-        auto again = open_pipeline_store(path);
-        REQUIRE(again.ok());
-        const auto read = (*again)->pipeline("P");
-        REQUIRE(read.ok());
-        CHECK(read->display_name == "Train");
-        CHECK(read->team == "ads");
-        CHECK(read->tags_json == R"({"a":"b"})");
-        CHECK(read->created == from_ns(5));
-        CHECK((*again)->experiment("E")->archived);
-        CHECK((*again)->experiment("E")->last_run == from_ns(8));
-        CHECK((*again)->recurring("R")->max_concurrency == 3);
-        CHECK((*again)->recurring("R")->enabled);
-    }
+}
+
+TEST_CASE("the pipeline store is all there after a restart, and for one process alone") {
+    const Folder folder;
+    const auto path = folder.path + "/pipelines.db";
+    auto store = std::move(*open_pipeline_store(path));
+    PipelineRecord pipeline{"P", "train", "Train", "d", "ads", R"({"a":"b"})", from_ns(5)};
+    REQUIRE(store->add_pipeline(pipeline, version("V1", "train", 5)).ok());
+    ExperimentRecord experiment{"E", "Default", "d", true, from_ns(7), from_ns(8)};
+    REQUIRE(store->add_experiment(experiment).ok());
+    RecurringRecord recurring;
+    recurring.id = "R";
+    recurring.name = "nightly";
+    recurring.max_concurrency = 3;
+    recurring.enabled = true;
+    REQUIRE(store->add_recurring(recurring).ok());
+    CHECK(open_pipeline_store(path).error().kind == ErrorKind::Conflict);
+    store.reset();
+    auto again = open_pipeline_store(path);
+    REQUIRE(again.ok());
+    const auto read = (*again)->pipeline("P");
+    REQUIRE(read.ok());
+    CHECK(read->display_name == "Train");
+    CHECK(read->team == "ads");
+    CHECK(read->tags_json == R"({"a":"b"})");
+    CHECK(read->created == from_ns(5));
+    CHECK((*again)->experiment("E")->archived);
+    CHECK((*again)->experiment("E")->last_run == from_ns(8));
+    CHECK((*again)->recurring("R")->max_concurrency == 3);
+    CHECK((*again)->recurring("R")->enabled);
 }
 
 TEST_CASE("a file of another kind is left alone") {

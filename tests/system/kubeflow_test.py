@@ -7,9 +7,11 @@ import sys
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "support" / "kfp"))
+sys.path[:0] = [str(HERE.parent / "support" / folder) for folder in ("kfp", "brokers")]
+import security  # noqa: E402
 from cases import Case, spec  # noqa: E402
 from engine import Engine, EngineCase, until  # noqa: E402
+from scripted import server  # noqa: E402
 
 WEIR = pathlib.Path(sys.argv[1]).resolve()
 
@@ -269,8 +271,11 @@ class Faults(Kubeflow):
     def test_a_wrong_url(self):
         self.waiting_why(self.kfp.url + "/not/here", "is the backend's url that of a KFP API server?")
 
-    def test_tls_where_there_is_none(self):
-        self.waiting_why(self.kfp.url.replace("http:", "https:"), "TLS")
+    def test_a_certificate_of_an_unknown_authority(self):
+        made = security.make_certificates(self.folder / "certificates")
+        shown = server.Scripted(context=server.tls(made / "server.pem", made / "server.key")).start()
+        self.addCleanup(shown.stop)
+        self.waiting_why(shown.url, "TLS certificate is not trusted", "tls.ca_file")
 
     def test_a_maintenance_of_an_hour(self):
         self.pipeline(spec(PARAMETERS, "training"), "training")
