@@ -1,5 +1,7 @@
 // How runs end: what their backend tells, what the flow itself reports (design, section 4, Settlement).
 
+#include <algorithm>
+
 #include "patient_rig.hpp"
 
 using namespace weir;
@@ -216,4 +218,41 @@ TEST_CASE("a run of a given version under a given id") {
     CHECK(rig.launcher.launched.back().flow->version == "inline");
     CHECK(rig.row(start.id).state == RunState::Accepted);
     CHECK(rig.row(start.id).origin == "api");
+}
+
+TEST_CASE("attempts that are told in one breath are all recorded") {
+    PatientRig rig;
+    const bool reports = GENERATE(false, true);
+    rig.apply({"trigger: after\nteam: ads\nwhen: {finish: train, outcome: [failed]}\nlaunch: {flow: next}\n"},
+              reports);
+    const auto run = rig.run();
+    rig.settle();
+    REQUIRE(rig.row(run).state == RunState::Accepted);
+    auto second = rig.ended(run, flows::Outcome::Succeeded, 2);
+    second.settled = false;
+    second.started_at = second.finished_at;
+    second.finished_at = {};
+    rig.shell().report(rig.ended(run, flows::Outcome::Failed, 1));
+    rig.report(second);
+    CHECK(rig.row(run).state == RunState::Running);
+    CHECK(rig.row(run).attempt == 2);
+    CHECK(std::count(rig.launcher.watched.begin(), rig.launcher.watched.end(), run) == 2);
+    // The end of the first one fired what waits for it.
+    CHECK(rig.runs().size() == 2);
+    SECTION("and the end of the second one") {
+        rig.report(rig.ended(run, flows::Outcome::Succeeded, 2));
+        rig.pass(60s);
+        CHECK(rig.row(run).state == RunState::Settled);
+        CHECK(rig.row(run).outcome == flows::Outcome::Succeeded);
+        CHECK(rig.runs().size() == 2);
+    }
+    SECTION("a third one, with its end at once") {
+        rig.shell().report(rig.ended(run, flows::Outcome::Failed, 2));
+        rig.shell().report(rig.ended(run, flows::Outcome::Failed, 3));
+        rig.settle();
+        rig.pass(60s);
+        CHECK(rig.row(run).state == RunState::Settled);
+        CHECK(rig.row(run).attempt == 3);
+        CHECK(rig.runs().size() == 4);
+    }
 }

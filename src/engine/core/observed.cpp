@@ -154,6 +154,7 @@ void Core::Step::reopen(const RunFactInput& fact) {
     run.report_json.clear();
     run.started_at = run.finished_at = Instant{};
     count(run, run.state, +1);
+    act(Act::Kind::Watch, run);
 }
 
 } // namespace weir::engine

@@ -72,6 +72,19 @@ void Core::Step::end(ledger::RunRow& run, const RunFactInput& fact, Instant unti
     write(run);
 }
 
+/// The attempt that waits for its report ends with what is known of it: the next one has begun.
+void Core::Step::next_attempt(const ledger::RunRow& run, const RunFactInput& fact) {
+    auto last = settlement_of(stored(run));
+    last.run = run.no;
+    last.attempt = run.attempt;
+    auto next = fact;
+    next.run_id = run.id.to_string();
+    next.reopened = std::make_shared<const ledger::RunRow>(run);
+    result.recorded = false;
+    result.followups.push_back(std::move(last));
+    result.followups.push_back(std::move(next));
+}
+
 RunFactInput Core::Step::told(const ledger::RunRow& run, const RunFactInput& fact) const {
     auto report = stored(run);
     if (fact.kind != RunFactInput::Kind::Ended || !report.own) return fact;

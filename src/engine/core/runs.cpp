@@ -152,6 +152,7 @@ void Core::Step::learn(const RunFactInput& fact) {
     auto& run = found->second;
     const auto moved = move(run.state, step_of(fact.kind));
     expects(moved.kind != RunMove::Kind::Never, "a fact about a run that its state does not allow");
+    if (run.state == ledger::RunState::Ended && fact.attempt > run.attempt) return next_attempt(run, fact);
     // An attempt before the newest one has settled, or the newest would not be: it is told again, no more.
     if (moved.kind == RunMove::Kind::Stay || fact.attempt < run.attempt) {
         result.recorded = false;

@@ -102,6 +102,7 @@ struct Core::Step {
 
     // observed.cpp: runs that weir did not launch
     void see(const RunFactInput& fact);
+    void next_attempt(const ledger::RunRow& run, const RunFactInput& fact);
     ledger::RunRow given_run(const RunId& id, const flows::FlowVersion& flow, const char* origin,
                              Cause cause);
     void reopen(const RunFactInput& fact);

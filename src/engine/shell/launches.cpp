@@ -291,7 +291,33 @@ void Shell::report(flows::RunReport report) {
     auto input = fact_of(report);
     input.until = ports_.clock.now();
     input.run = run->no;
+    // By then the attempt before may have settled, and the core may not have the run.
+    if (report.attempt > 1) input.run_id = report.run.to_string();
     queue(time, std::move(input));
+}
+
+/// Another attempt may follow.
+bool Shell::may_go_on(const ledger::RunRow& run) {
+    return run.outcome == flows::Outcome::Failed || run.outcome == flows::Outcome::Cancelled;
+}
+
+/// News of an attempt, where the core does not have the run: the attempt before it has settled. The run is
+/// opened again; where that settlement is still on its way to the ledger, this waits for it (true).
+bool Shell::waits_for_settlement(Pending& pending) {
+    auto* fact = std::get_if<RunFactInput>(&pending.what);
+    if (fact == nullptr || fact->reopened || fact->attempt < 2 || fact->run_id.empty()) return false;
+    if (fact->kind != RunFactInput::Kind::Started && fact->kind != RunFactInput::Kind::Ended) return false;
+    const auto id = Uuid::parse(fact->run_id);
+    if (!id.ok() || core_->run(RunId{*id}) != nullptr || !ports_.find_run) return false;
+    const auto row = ports_.find_run(RunId{*id});
+    if (!row.ok()) return false;
+    if (row->state != ledger::RunState::Settled) {
+        if (late_news_.size() < late_news_max) late_news_.emplace_back(pending.time, std::move(*fact));
+        return true;
+    }
+    if (fact->attempt > row->attempt && may_go_on(*row))
+        fact->reopened = std::make_shared<const ledger::RunRow>(*row);
+    return false;
 }
 
 /// A report of a run that the core does not have: settled, being recorded, or never launched here.
@@ -319,15 +345,15 @@ void Shell::report_unknown(flows::RunReport report) {
         input.settled = settled;
         return queue(time, std::move(input));
     }
-    if (row->state != ledger::RunState::Settled) return; // its settlement is on its way to the ledger
-    const bool failed = row->outcome == flows::Outcome::Failed || row->outcome == flows::Outcome::Cancelled;
-    if (report.attempt > row->attempt && failed) {
+    const bool settling = row->state != ledger::RunState::Settled; // that is on its way to the ledger
+    if (report.attempt > row->attempt && (settling || may_go_on(*row))) {
         auto input = fact_of(report);
         input.until = ports_.clock.now();
         input.run = row->no;
-        input.reopened = std::make_shared<const ledger::RunRow>(*row);
+        input.run_id = report.run.to_string();
         return queue(time, std::move(input));
     }
+    if (settling) return;
     // Attempts before the newest one are told again as well.
     const bool same = report.attempt < row->attempt ||
                       (report.settled && report.attempt == row->attempt && report.outcome == row->outcome);

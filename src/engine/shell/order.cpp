@@ -159,6 +159,7 @@ void Shell::take_pending(Pending pending, bool overdue) {
     const auto asked = pending.time;
     if (const auto* fact = std::get_if<RunFactInput>(&pending.what); fact != nullptr && made_already(*fact))
         return;
+    if (waits_for_settlement(pending)) return;
     if (pending.letter) {
         take_letter(std::move(pending), time);
     } else if (const auto* accepted = std::get_if<AcceptGapInput>(&pending.what)) {

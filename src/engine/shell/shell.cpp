@@ -176,6 +176,8 @@ void Shell::committed(Status status) {
     counters_.recorded += static_cast<std::int64_t>(batch_.inputs.size());
     counters_.decisions += static_cast<std::int64_t>(batch_.decisions.size());
     counters_.runs += static_cast<std::int64_t>(batch_.runs.size());
+    for (auto& [time, fact] : std::exchange(late_news_, {}))
+        queue(time, std::move(fact));
     for (const auto& attempt : batch_.attempts_settled)
         if (attempt.outcome) ++counters_.settled[std::string(flows::to_string(*attempt.outcome))];
     for (auto& stream : streams_) {

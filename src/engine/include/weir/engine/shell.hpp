@@ -224,6 +224,8 @@ class Shell {
     void absent(ledger::RunNo no, const ledger::RunRow& run, Instant asked);
     void report_unknown(flows::RunReport report);
     [[nodiscard]] bool made_already(const RunFactInput& fact) const;
+    [[nodiscard]] static bool may_go_on(const ledger::RunRow& run);
+    bool waits_for_settlement(Pending& pending);
     static bool dated_by_backend(const RunFactInput& fact);
     void queue(Instant time, RunFactInput fact);
     void fact(ledger::RunNo run, RunFactInput::Kind kind, std::string reason = {});
@@ -275,7 +277,10 @@ class Shell {
     std::map<ledger::RunNo, Fresh> fresh_;
     std::set<ledger::RunNo> postponed_;            ///< their backend asked for patience: nothing has left
     std::map<std::pair<RunId, int>, Instant> odd_; ///< contradictions recorded by this process
-    Instant opened_{};                             ///< requests of earlier processes are older than this
+    /// Of attempts that follow one whose settlement is not in the ledger yet; with their times.
+    std::vector<std::pair<Instant, RunFactInput>> late_news_;
+    static constexpr std::size_t late_news_max = 10'000; ///< beyond, news waits for the run's next report
+    Instant opened_{}; ///< requests of earlier processes are older than this
     std::multimap<SteadyInstant, std::function<void()>> later_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     Counters counters_;
