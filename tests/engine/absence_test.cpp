@@ -139,6 +139,53 @@ TEST_CASE("a launch that is only looked for first has not left, however often we
     CHECK(rig.row(run).sends == 1);
 }
 
+TEST_CASE("what waits in its backend's hands when weir dies has not left, however often that is") {
+    PatientRig rig;
+    rig.apply({});
+    rig.launcher.holds_back = true;
+    const auto run = rig.run();
+    REQUIRE(rig.launcher.launched.size() == 1);
+    CHECK(rig.row(run).state == RunState::Sent);
+    CHECK(rig.row(run).hold == "queued");
+    for (int i = 0; i < 3; ++i) {
+        rig.start();
+        CHECK(rig.row(run).state == RunState::Unknown);
+        CHECK(rig.row(run).sends == 0);
+        rig.pass(300s); // an earlier process's requests would have appeared; it waits in its hands again
+        CHECK(rig.row(run).state == RunState::Sent);
+    }
+    rig.launcher.holds_back = false;
+    rig.start();
+    rig.pass(300s);
+    CHECK(rig.row(run).state == RunState::Accepted);
+    CHECK(rig.row(run).sends == 1);
+    CHECK(rig.launcher.may_leave == std::vector<bool>{true});
+}
+
+TEST_CASE("that a request leaves is on record before it does") {
+    PatientRig rig;
+    rig.apply({});
+    std::string hold = "not asked";
+    rig.launcher.on_leaving = [&](RunId run) { hold = rig.row(run).hold; };
+    rig.launcher.reply.answer = LaunchAnswer::Unknown;
+    rig.launcher.has_after_launch = false;
+    const auto run = rig.run();
+    CHECK(hold.empty());
+    CHECK(rig.launcher.may_leave == std::vector<bool>{true});
+    CHECK(rig.row(run).state == RunState::Unknown);
+    CHECK(rig.row(run).sends == 1);
+    SECTION("nobody else's, and not when it is over") {
+        rig.launcher.launched.at(0).leave([&](bool go) { CHECK_FALSE(go); });
+        rig.settle();
+        CHECK(rig.row(run).sends == 1);
+    }
+    SECTION("a second one is counted as well") {
+        rig.pass(260s);
+        CHECK(rig.launcher.may_leave == std::vector<bool>{true, true});
+        CHECK(rig.row(run).sends == 2);
+    }
+}
+
 TEST_CASE("late is postponed where a look would take minutes") {
     PatientRig rig;
     rig.apply({});

@@ -27,8 +27,15 @@ class ScriptedLauncher final : public flows::Launcher, public flows::RunWatcher 
     [[nodiscard]] Duration absence_wait() const override { return 180s; }
     void launch(flows::LaunchRequest request, std::function<void(flows::LaunchReply)> done) override {
         launched.push_back(request);
-        if (has_after_launch) has[request.run] = request;
-        done(reply);
+        if (holds_back) return;
+        if (reply.answer == flows::LaunchAnswer::Postponed || reply.answer == flows::LaunchAnswer::Late)
+            return done(reply);
+        request.leave([this, request, done](bool go) {
+            may_leave.push_back(go);
+            if (on_leaving) on_leaving(request.run);
+            if (has_after_launch) has[request.run] = request;
+            done(reply);
+        });
     }
     void look(RunId run, std::function<void(flows::LookReply)> done) override {
         ++looks;
@@ -54,6 +61,9 @@ class ScriptedLauncher final : public flows::Launcher, public flows::RunWatcher 
 
     flows::LaunchReply reply{flows::LaunchAnswer::Accepted, {}, {}, "pipe/v1"};
     bool has_after_launch = true;
+    bool holds_back = false;     ///< launches wait here: nothing leaves, nothing is answered
+    std::vector<bool> may_leave; ///< what was answered when a request was about to leave
+    std::function<void(RunId)> on_leaving;
     std::string arguments_as_found;
     std::vector<flows::LaunchRequest> launched;
     std::map<RunId, flows::LaunchRequest> has;

@@ -12,9 +12,9 @@ namespace {
 const std::vector<RunState> states{RunState::Waiting, RunState::Ready,    RunState::Sent,
                                    RunState::Unknown, RunState::Accepted, RunState::Running,
                                    RunState::Settled, RunState::Ended};
-const std::vector<RunStep> steps{RunStep::Release, RunStep::Send,     RunStep::Lose,
-                                 RunStep::Miss,    RunStep::Accept,   RunStep::Start,
-                                 RunStep::Settle,  RunStep::Postpone, RunStep::End};
+const std::vector<RunStep> steps{RunStep::Release, RunStep::Send,  RunStep::Lose,   RunStep::Miss,
+                                 RunStep::Accept,  RunStep::Start, RunStep::Settle, RunStep::Postpone,
+                                 RunStep::End,     RunStep::Leave};
 
 RunMove move_of(RunState state, RunStep step) {
     return engine::move(state, step);
@@ -40,6 +40,9 @@ TEST_CASE("a request leaves only from ready, and an open request is resolved onl
         CHECK(to_sent == (state == RunState::Ready));
         if (to_sent) CHECK(move_of(state, RunStep::Send).next == RunState::Sent);
     }
+    for (const auto state : states)
+        CHECK((move_of(state, RunStep::Leave).kind == RunMove::Kind::To) == (state == RunState::Sent));
+    CHECK(move_of(RunState::Sent, RunStep::Leave).next == RunState::Sent);
     CHECK(move_of(RunState::Sent, RunStep::Lose).next == RunState::Unknown);
     CHECK(move_of(RunState::Unknown, RunStep::Miss).next == RunState::Ready);
     CHECK(move_of(RunState::Unknown, RunStep::Accept).next == RunState::Accepted);

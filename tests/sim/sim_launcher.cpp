@@ -41,6 +41,19 @@ void SimLauncher::launch(flows::LaunchRequest request, std::function<void(flows:
                      now + std::chrono::milliseconds(chance_.below(120'000)),
                      {}});
     }
+    if (!faults_.remote || !request.leave) return leave(request, reply);
+    auto ask = request.leave;
+    ask([this, request = std::move(request), reply](bool go) {
+        if (!go || request.deadline < clock_.now()) return reply(LaunchAnswer::Late, "too late");
+        leave(request, reply);
+    });
+}
+
+void SimLauncher::leave(const flows::LaunchRequest& request,
+                        const std::function<void(flows::LaunchAnswer, std::string)>& reply) {
+    using flows::LaunchAnswer;
+    const auto run = request.run;
+    const auto now = clock_.now();
     const auto at =
         chance_.happens(faults_.slow) ? now + std::chrono::milliseconds(chance_.below(20'000)) : now;
     if (faults_.remote && ++left_[run] > 2)

@@ -71,6 +71,8 @@ class SimLauncher final : public flows::Launcher, public flows::RunWatcher {
     std::vector<std::string> faults_seen; ///< what must never happen and did
 
   private:
+    void leave(const flows::LaunchRequest& request,
+               const std::function<void(flows::LaunchAnswer, std::string)>& reply);
     void create(const flows::LaunchRequest& request);
     void answer(Instant at, std::function<void()> task) { later_.emplace(at, std::move(task)); }
     void report(const RunId& run, bool running = false);

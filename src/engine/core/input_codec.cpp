@@ -14,7 +14,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::array fact_words = {"lost",      "missed", "accepted", "started", "settled",
-                                   "postponed", "ended",  "seen",     "odd"};
+                                   "postponed", "ended",  "seen",     "odd",     "left"};
 
 Json flow_body(const flows::FlowVersion& flow) {
     Json parameters = Json::array();

@@ -18,35 +18,35 @@ constexpr RunMove never{Kind::Never, RunState::Ready};
 using Row = std::array<RunMove, run_step_count>;
 // Settled + Start opens a new attempt; the caller checks that the attempt is new and the old one failed.
 constexpr std::array<Row, run_state_count> table{{
-    // Release, Send, Lose, Miss, Accept, Start, Settle, Postpone, End
+    // Release, Send, Lose, Miss, Accept, Start, Settle, Postpone, End, Leave
     /* Waiting  */
     {{to(RunState::Ready), never, never, record, record, record, to(RunState::Settled), record,
-      to(RunState::Ended)}},
+      to(RunState::Ended), never}},
     /* Ready    */
     {{never, to(RunState::Sent), never, stay, record, record, to(RunState::Settled), stay,
-      to(RunState::Ended)}},
+      to(RunState::Ended), stay}},
     /* Sent     */
     {{never, never, to(RunState::Unknown), to(RunState::Ready), to(RunState::Accepted), to(RunState::Running),
-      to(RunState::Settled), to(RunState::Ready), to(RunState::Ended)}},
+      to(RunState::Settled), to(RunState::Ready), to(RunState::Ended), to(RunState::Sent)}},
     /* Unknown  */
     {{never, never, stay, to(RunState::Ready), to(RunState::Accepted), to(RunState::Running),
-      to(RunState::Settled), stay, to(RunState::Ended)}},
+      to(RunState::Settled), stay, to(RunState::Ended), stay}},
     /* Accepted */
     {{never, never, stay, record, stay, to(RunState::Running), to(RunState::Settled), record,
-      to(RunState::Ended)}},
+      to(RunState::Ended), stay}},
     /* Running  */
-    {{never, never, stay, record, stay, stay, to(RunState::Settled), record, to(RunState::Ended)}},
+    {{never, never, stay, record, stay, stay, to(RunState::Settled), record, to(RunState::Ended), stay}},
     /* Settled  */
-    {{never, never, stay, record, stay, to(RunState::Running), record, record, record}},
+    {{never, never, stay, record, stay, to(RunState::Running), record, record, record, stay}},
     /* Ended: what ended and runs again in the same attempt is a flap */
-    {{never, never, stay, record, stay, to(RunState::Running), to(RunState::Settled), record, stay}},
+    {{never, never, stay, record, stay, to(RunState::Running), to(RunState::Settled), record, stay, stay}},
 }};
 
 } // namespace
 
 std::string_view to_string(RunStep step) noexcept {
     constexpr std::array<std::string_view, run_step_count> names{
-        "release", "send", "lose", "miss", "accept", "start", "settle", "postpone", "end"};
+        "release", "send", "lose", "miss", "accept", "start", "settle", "postpone", "end", "leave"};
     return names[static_cast<std::size_t>(step)];
 }
 

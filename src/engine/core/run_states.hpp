@@ -19,8 +19,9 @@ enum class RunStep : std::uint8_t {
     Settle,   ///< an attempt ended, or the run will never start
     Postpone, ///< the backend has let nothing leave: it is asked again later
     End,      ///< the backend reports that an attempt ended; what the flow itself says of it is awaited
+    Leave,    ///< the request that creates it is about to leave the backend's hands
 };
-inline constexpr int run_step_count = 9;
+inline constexpr int run_step_count = 10;
 inline constexpr int run_state_count = 8;
 std::string_view to_string(RunStep step) noexcept;
 

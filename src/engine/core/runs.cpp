@@ -88,6 +88,7 @@ bool Core::Step::send(ledger::RunRow& run) {
     ++run.sends;
     run.reason.clear();
     enter(run, ledger::RunState::Sent);
+    run.hold = queued;
     act(Act::Kind::Send, run);
     return true;
 }
@@ -127,6 +128,7 @@ RunStep step_of(RunFactInput::Kind kind) {
         case Kind::Settled: return RunStep::Settle;
         case Kind::Postponed: return RunStep::Postpone;
         case Kind::Ended: return RunStep::End;
+        case Kind::Left: return RunStep::Leave;
         case Kind::Seen:
         case Kind::Odd: break;
     }

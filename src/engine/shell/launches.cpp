@@ -28,6 +28,19 @@ void Shell::fact(ledger::RunNo run, RunFactInput::Kind kind, std::string reason)
     queue(ports_.clock.now(), std::move(input));
 }
 
+/// What became of the request is not known; that nothing has left may be.
+void Shell::lost(const ledger::RunRow& run, std::string reason) {
+    const auto backend = ports_.backends.find(run.backend);
+    RunFactInput input;
+    input.kind = RunFactInput::Kind::Lost;
+    input.run = run.no;
+    input.attempt = std::max(run.attempt, 1);
+    input.reason = std::move(reason);
+    input.unsent = run.hold == queued && backend != ports_.backends.end() &&
+                   !backend->second.launcher->absence_is_final();
+    queue(ports_.clock.now(), std::move(input));
+}
+
 void Shell::refuse_run(ledger::RunNo run, std::string reason) {
     RunFactInput input;
     input.kind = RunFactInput::Kind::Settled;
@@ -135,6 +148,13 @@ void Shell::send(const Act& act, const ledger::RunRow& run) {
     request.arguments_json = run.arguments_json;
     request.created = run.created;
     request.deadline = run.sent_deadline;
+    if (!launcher.absence_is_final())
+        request.leave = [this, alive = alive_, no = act.run,
+                         deadline = run.sent_deadline](const std::function<void(bool)>& go) {
+            ports_.post([this, alive, no, deadline, go] {
+                if (*alive) leave(no, deadline, go);
+            });
+        };
     ++counters_.launches;
     crash_point("before_send");
     launcher.launch(std::move(request),
@@ -144,6 +164,24 @@ void Shell::send(const Act& act, const ledger::RunRow& run) {
                             if (*alive) replied(no, reply);
                         });
                     });
+}
+
+/// The request is about to leave. Once that is durable it may; one that was given up meanwhile must not.
+void Shell::leave(ledger::RunNo no, Instant deadline, const std::function<void(bool)>& go) {
+    const auto* run = core_->run(no);
+    if (run == nullptr || run->state != ledger::RunState::Sent || run->sent_deadline != deadline)
+        return go(false);
+    if (run->hold != queued) return go(true); // it left before, and another try follows
+    Pending pending;
+    RunFactInput input;
+    input.kind = RunFactInput::Kind::Left;
+    input.run = no;
+    input.attempt = std::max(run->attempt, 1);
+    pending.time = ports_.clock.now();
+    pending.what = std::move(input);
+    pending.done = [go](const Outcome& outcome) { go(outcome.recorded); };
+    pending.since = ports_.clock.steady_now();
+    facts_.emplace(pending.time, std::move(pending));
 }
 
 void Shell::replied(ledger::RunNo run, const flows::LaunchReply& reply) {
@@ -166,7 +204,9 @@ void Shell::replied(ledger::RunNo run, const flows::LaunchReply& reply) {
                 return postpone(run, reply.reason, {});
             return fact(run, RunFactInput::Kind::Lost, reply.reason);
         }
-        case flows::LaunchAnswer::Unknown: return fact(run, RunFactInput::Kind::Lost, reply.reason);
+        case flows::LaunchAnswer::Unknown:
+            if (const auto* row = core_->run(run); row != nullptr) lost(*row, reply.reason);
+            return;
     }
 }
 

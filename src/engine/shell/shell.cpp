@@ -45,7 +45,7 @@ void Shell::resume_runs() {
     for (const auto& [no, run] : core_->runs()) {
         Act act{Act::Kind::Watch, no, run.id, run.backend, {}};
         switch (run.state) {
-            case ledger::RunState::Sent: fact(no, RunFactInput::Kind::Lost, "weir restarted"); break;
+            case ledger::RunState::Sent: lost(run, "weir restarted"); break;
             case ledger::RunState::Unknown:
                 act.kind = Act::Kind::Look;
                 acts_.push_back(act);

@@ -20,6 +20,10 @@ struct LaunchRequest {
     std::string arguments_json;
     Instant created;  ///< the cause's time, for display
     Instant deadline; ///< checked last before the first byte leaves; after it nothing may be sent
+    /// Where absence is not final: asked before each request that creates the run, so that what has not left
+    /// is known after a crash. Answered once that is durable, on any thread: true: it may leave; false: it
+    /// must not. Not answered while nothing can be recorded. Empty: nobody wants to know.
+    std::function<void(std::function<void(bool)>)> leave;
 };
 
 enum class LaunchAnswer : std::uint8_t {

@@ -29,8 +29,10 @@ class Backend final : public KubeflowBackend {
           views_(options_),
           lookups_(clock_, options_, client_, timers_),
           runs_(client_, views_),
-          launches_(clock_, options_, client_, lookups_, timers_, status_,
-                    [this](RunId run, const View& view) { views_.learn(run, views_.index_of(view)); }),
+          launches_(
+              clock_, options_, client_, lookups_, timers_, status_,
+              [this](RunId run, const View& view) { views_.learn(run, views_.index_of(view)); },
+              [this](std::function<void()> work) { post(std::move(work)); }),
           watch_(clock_, options_, client_, lookups_, runs_, views_, timers_, status_) {
         thread_ = std::thread([this] { work(); });
     }

@@ -37,14 +37,15 @@ struct Launches::Launch {
 };
 
 Launches::Launches(const Clock& clock, const KubeflowOptions& options, Client& client, Lookups& lookups,
-                   Timers& timers, Sync<KubeflowStatus>& status, Learn learn)
+                   Timers& timers, Sync<KubeflowStatus>& status, Learn learn, Post post)
     : clock_(clock),
       options_(options),
       client_(client),
       lookups_(lookups),
       timers_(timers),
       status_(status),
-      learn_(std::move(learn)) {}
+      learn_(std::move(learn)),
+      post_(std::move(post)) {}
 
 void Launches::remember(RunId run) {
     if (!known_.emplace(run, true).second) return;
@@ -116,7 +117,7 @@ void Launches::enter(const Ptr& launch, Stage stage) {
         case Stage::Version: return version(launch);
         case Stage::Check: return check(launch);
         case Stage::Experiment: return experiment(launch);
-        case Stage::Create: return create(launch);
+        case Stage::Create: return ask_to_leave(launch);
         case Stage::Stray: return stray(launch);
         case Stage::End: return;
     }
@@ -235,8 +236,20 @@ void Launches::experiment(const Ptr& launch) {
                         });
 }
 
-void Launches::create(const Ptr& launch) {
+/// CreateRun leaves only once it is on record that it does. The answer may come when this has gone.
+void Launches::ask_to_leave(const Ptr& launch) {
     if (clock_.steady_now() < not_honoured_until_) return step(launch, Step::Refuse, not_honoured_);
+    if (!launch->request.leave) return create(launch);
+    launch->request.leave([this, alive = std::weak_ptr(alive_), launch](bool go) {
+        if (alive.expired()) return;
+        post_([this, launch, go] {
+            if (go) return create(launch);
+            step(launch, Step::Held, "it was given up before it could leave");
+        });
+    });
+}
+
+void Launches::create(const Ptr& launch) {
     RunBody body{
         launch->request,
         launch->binding,

@@ -22,8 +22,10 @@ class Launches {
   public:
     /// Told of every run that was accepted: where it is.
     using Learn = std::function<void(RunId, const View&)>;
+    /// Brings work to the backend's thread.
+    using Post = std::function<void(std::function<void()>)>;
     Launches(const Clock& clock, const KubeflowOptions& options, Client& client, Lookups& lookups,
-             Timers& timers, Sync<KubeflowStatus>& status, Learn learn);
+             Timers& timers, Sync<KubeflowStatus>& status, Learn learn, Post post);
 
     void begin(LaunchRequest request, std::function<void(LaunchReply)> done);
     /// This run has been asked for before: a launch of it looks first.
@@ -43,6 +45,7 @@ class Launches {
     void version(const Ptr& launch);
     void check(const Ptr& launch);
     void experiment(const Ptr& launch);
+    void ask_to_leave(const Ptr& launch);
     void create(const Ptr& launch);
     void created(const Ptr& launch, const Answer& answer);
     void stray(const Ptr& launch);
@@ -56,6 +59,8 @@ class Launches {
     Timers& timers_;
     Sync<KubeflowStatus>& status_;
     Learn learn_;
+    Post post_;
+    std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
     std::map<RunId, Ptr> open_;
     std::unordered_map<RunId, bool> known_;
     std::deque<RunId> known_order_;

@@ -20,6 +20,9 @@
 
 namespace weir::engine {
 
+/// Hold word of a sent run whose request waits in its backend's hands: nothing has left.
+inline constexpr std::string_view queued = "queued";
+
 /// Number on every decision: raised, with an ADR and golden replays, when the same inputs would decide
 /// otherwise.
 inline constexpr int decision_semantics = 2; // ADR 10

@@ -49,6 +49,7 @@ struct RunFactInput {
         Ended,     ///< its backend says so: settles the attempt once the flow's own report is in
         Seen,      ///< a run that weir did not launch (`seen`), as it is
         Odd,       ///< what its backend says contradicts what is recorded: recorded, no more
+        Left,      ///< the request is about to leave: until then, nothing has
     } kind = Kind::Accepted;
     ledger::RunNo run;
     int attempt = 1;

@@ -223,6 +223,8 @@ class Shell {
     void postpone(ledger::RunNo run, std::string reason, Instant next);
     void absent(ledger::RunNo no, const ledger::RunRow& run, Instant asked);
     void report_unknown(flows::RunReport report);
+    void lost(const ledger::RunRow& run, std::string reason);
+    void leave(ledger::RunNo no, Instant deadline, const std::function<void(bool)>& go);
     [[nodiscard]] bool made_already(const RunFactInput& fact) const;
     [[nodiscard]] static bool may_go_on(const ledger::RunRow& run);
     bool waits_for_settlement(Pending& pending);

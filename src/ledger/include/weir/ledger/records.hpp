@@ -202,7 +202,7 @@ struct RunRow {
     Instant created;    ///< the cause's time
     Seq created_seq;
     RunState state = RunState::Ready;
-    std::string hold; ///< Waiting: "overlap", "paused", "breaker"; Ready: "postponed"
+    std::string hold; ///< Waiting: "overlap", "paused", "breaker"; Ready: "postponed"; Sent: "queued" while nothing has left
     // As of the newest update:
     std::string flow_version; ///< resolved when sent
     Epoch sent_epoch;
