@@ -19,7 +19,7 @@ def main():
     os.environ.update(PYTHONPATH=str(package), PYTHONDONTWRITEBYTECODE="1", PYTHONWARNINGS="ignore")
     for name in [name for name in os.environ if name.startswith("WEIR_") and not name.startswith("WEIR_KFP_")]:
         del os.environ[name]
-    os.execv(python, [python, *sys.argv[2:]])
+    os.execv(python, [python, os.path.realpath(sys.argv[2]), *sys.argv[3:]])
 
 
 if __name__ == "__main__":

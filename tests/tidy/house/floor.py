@@ -17,7 +17,7 @@ FLOORS = {
     "src/ledger": ("events", "triggers", "flows", "base"),
     "src/engine": ("src/ledger", "triggers", "flows", "events", "base/cel", "base"),
     "src/server": ("src/config", "src/engine", "src/ledger", "flows", "events", "base"),
-    "src/facade": ("src/engine", "src/ledger", "flows", "events", "base"),
+    "src/facade": ("src/engine", "src/ledger", "flows", "events", "base/cel", "base"),
     "src/cli": ("src/config", "src/engine", "src/ledger", "triggers", "flows", "events", "base/cel", "base"),
 }
 # Where only some headers of a library are meant: the reading side, the plain records, the ports, the pure core.
