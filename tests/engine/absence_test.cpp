@@ -151,6 +151,7 @@ TEST_CASE("what waits in its backend's hands when weir dies has not left, howeve
         rig.start();
         CHECK(rig.row(run).state == RunState::Unknown);
         CHECK(rig.row(run).sends == 0);
+        CHECK(rig.why(run).find("has not been sent") != std::string::npos);
         rig.pass(300s); // an earlier process's requests would have appeared; it waits in its hands again
         CHECK(rig.row(run).state == RunState::Sent);
     }

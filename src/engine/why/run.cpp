@@ -74,6 +74,11 @@ std::string run_state_text(const ledger::RunRow& run) {
             return "is being sent to backend " + run.backend + "; an answer is expected until " +
                    at(run.sent_deadline) + "." + cancel;
         case ledger::RunState::Unknown:
+            if (run.sends == 0)
+                return "has not been sent to backend " + run.backend +
+                       ", as far as this ledger knows; weir looks for it first, until whatever an earlier "
+                       "process had sent would have appeared (" +
+                       std::to_string(run.looks) + " looks so far)." + cancel;
             if (run.sends > 1)
                 return "was sent to backend " + run.backend + " " + std::to_string(run.sends) +
                        " times; the first request left no run behind for as long as it takes, and the answer "
