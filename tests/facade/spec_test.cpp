@@ -1,5 +1,7 @@
 #include <support/catch.hpp>
 
+#include <weir/flows/naming.hpp>
+
 #include "multipart.hpp"
 #include "spec.hpp"
 
@@ -87,12 +89,12 @@ TEST_CASE("what is no pipeline is refused with its line") {
 }
 
 TEST_CASE("a pipeline's name gives its flow's") {
-    CHECK(flow_name_of("train") == "train");
-    CHECK(flow_name_of("demo.user.alice.ProjectFlow") == "demo.user.alice.ProjectFlow");
-    CHECK(flow_name_of("Bad Name!") == "Bad-Name-");
-    CHECK(flow_name_of("-_.x") == "x");
-    CHECK(flow_name_of("äö") == "pipeline");
-    CHECK(flow_name_of(std::string(200, 'a')).size() == 100);
+    CHECK(flows::flow_name_of("train") == "train");
+    CHECK(flows::flow_name_of("demo.user.alice.ProjectFlow") == "demo.user.alice.ProjectFlow");
+    CHECK(flows::flow_name_of("Bad Name!") == "Bad-Name-");
+    CHECK(flows::flow_name_of("-_.x") == "x");
+    CHECK(flows::flow_name_of("äö") == "pipeline");
+    CHECK(flows::flow_name_of(std::string(200, 'a')).size() == 100);
     auto version = flow_version_of("ads", "train", hello);
     REQUIRE(version.ok());
     CHECK(version->backend == "local");

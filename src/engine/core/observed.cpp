@@ -4,6 +4,7 @@
 
 #include <weir/flows/arguments.hpp>
 #include <weir/flows/document.hpp>
+#include <weir/flows/naming.hpp>
 
 #include "step.hpp"
 #include "stored_report.hpp"
@@ -26,17 +27,6 @@ const flows::FlowVersion* flow_of_pipeline(
         if (found == nullptr || flow->team == seen.team) found = flow.get();
     }
     return found;
-}
-
-/// A name for a pipeline that no flow is registered for: what may not stand in a flow's name becomes `-`.
-std::string flow_name(const flows::SeenRun& seen) {
-    std::string name = seen.pipeline.empty() ? seen.display_name : seen.pipeline;
-    for (auto& c : name) {
-        const bool fine = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                          c == '.' || c == '_' || c == '-';
-        if (!fine) c = '-';
-    }
-    return name.empty() ? "unnamed" : name.substr(0, 128);
 }
 
 } // namespace
@@ -115,7 +105,7 @@ void Core::Step::see(const RunFactInput& fact) {
     record(ledger::InputKind::RunFact);
     flows::FlowVersion unregistered;
     unregistered.team = seen.team;
-    unregistered.flow = flow_name(seen);
+    unregistered.flow = flows::flow_name_of(seen.pipeline.empty() ? seen.display_name : seen.pipeline);
     unregistered.backend = seen.backend;
     const auto* registered = flow_of_pipeline(core.flows_, seen);
     auto run = given_run(RunId{*id}, registered != nullptr ? *registered : unregistered, "observed",

@@ -4,6 +4,7 @@
 #include <weir/base/text.hpp>
 #include <weir/flows/arguments.hpp>
 #include <weir/flows/document.hpp>
+#include <weir/flows/naming.hpp>
 
 #include "facade_impl.hpp"
 #include "messages.hpp"
@@ -186,7 +187,7 @@ Outcome<std::pair<std::string, std::string>> Facade::Impl::flow_of(const Source&
                 return std::pair(row.flow.team, row.flow.flow);
         }
     }
-    return std::pair(source.team, flow_name_of(source.pipeline_name));
+    return std::pair(source.team, flows::flow_name_of(source.pipeline_name));
 }
 
 Outcome<Json> Facade::Impl::create_run(const Ask& ask) {

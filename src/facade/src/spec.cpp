@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::string_view file_name = "pipeline.yaml";
 constexpr std::size_t problems_told = 10;
-constexpr std::size_t flow_name_max = 100;
 
 Error refused(const Problems& problems) {
     std::string all;
@@ -33,10 +32,6 @@ Json shape(const std::vector<Node>& documents) {
     }
     if (platform.is_null()) return spec;
     return Json{{"pipeline_spec", std::move(spec)}, {"platform_spec", std::move(platform)}};
-}
-
-bool may_begin(char c) noexcept {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
 } // namespace
@@ -68,18 +63,6 @@ std::string text_of_spec(const Json& spec) {
 Json shown_spec(const std::string& text) {
     Problems problems;
     return shape(read_documents(text, file_name, problems));
-}
-
-std::string flow_name_of(std::string_view pipeline) {
-    std::string name;
-    for (const char c : pipeline) {
-        const bool fits = may_begin(c) || c == '.' || c == '_' || c == '-';
-        const char kept = fits ? c : '-';
-        if (name.empty() && !may_begin(kept)) continue;
-        name += kept;
-        if (name.size() == flow_name_max) break;
-    }
-    return name.empty() ? "pipeline" : name;
 }
 
 std::string flow_document(const std::string& team, const std::string& flow, const std::string& file) {

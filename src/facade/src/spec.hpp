@@ -27,11 +27,6 @@ std::string text_of_spec(const Json& spec);
 /// Only Spec::shown, of a text that was checked when it came.
 Json shown_spec(const std::string& text);
 
-/// The flow that runs of a pipeline belong to: the pipeline's name with `-` for every character that a flow's
-/// name may not have, without leading `.`, `_` and `-`, at most 100 characters; "pipeline" if nothing is
-/// left. Pipelines whose names differ in such characters alone share a flow.
-std::string flow_name_of(std::string_view pipeline);
-
 /// A version of the flow `team`/`flow` on the local backend that runs this IR.
 Result<flows::FlowVersion> flow_version_of(const std::string& team, const std::string& flow,
                                            const std::string& text);
