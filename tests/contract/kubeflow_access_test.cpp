@@ -1,4 +1,6 @@
 // Who we are to the server and to what stands before it: headers, tokens, certificates, proxies.
+#include <algorithm>
+
 #include "kubeflow_fixture.hpp"
 
 using namespace weir;

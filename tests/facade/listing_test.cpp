@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <support/catch.hpp>
 
 #include "filter.hpp"

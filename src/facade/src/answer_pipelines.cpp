@@ -1,4 +1,6 @@
 #include "facade_impl.hpp"
+
+#include <algorithm>
 #include "messages.hpp"
 #include "multipart.hpp"
 

@@ -1,5 +1,7 @@
 #include "facade_impl.hpp"
 
+#include <algorithm>
+
 namespace weir::facade {
 namespace {
 

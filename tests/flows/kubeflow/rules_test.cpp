@@ -1,3 +1,5 @@
+#include <functional>
+
 #include <support/catch.hpp>
 
 #include "answers.hpp"

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <support/catch.hpp>
 
 #include "create_run.hpp"
