@@ -163,6 +163,45 @@ TEST_CASE("what waits in its backend's hands when weir dies has not left, howeve
     CHECK(rig.launcher.may_leave == std::vector<bool>{true});
 }
 
+TEST_CASE("what waits in its backend's hands ends when it is cancelled") {
+    PatientRig rig;
+    rig.apply({});
+    rig.launcher.holds_back = true;
+    const auto run = rig.run();
+    const auto no = rig.row(run).no;
+    SECTION("at once, and it may not leave any more") {
+        rig.submit(CancelInput{no, "ada", "not needed"});
+        CHECK(rig.row(run).outcome == flows::Outcome::Cancelled);
+        CHECK(rig.row(run).reason == "not needed");
+        rig.launcher.launched.at(0).leave([](bool go) { CHECK_FALSE(go); });
+        rig.settle();
+    }
+    SECTION("not if the request leaves first: then it is cancelled on the backend") {
+        bool may = false;
+        rig.launcher.launched.at(0).leave([&](bool go) { may = go; });
+        rig.settle();
+        REQUIRE(may);
+        rig.submit(CancelInput{no, "ada", "not needed"});
+        CHECK(rig.row(run).state == RunState::Sent);
+        CHECK(rig.launcher.cancelled.empty());
+    }
+    SECTION("both at once: one of them counts") {
+        bool may = false;
+        rig.launcher.launched.at(0).leave([&](bool go) { may = go; });
+        rig.submit(CancelInput{no, "ada", "not needed"});
+        rig.pass(2s);
+        CHECK((rig.row(run).state == RunState::Settled) == !may);
+    }
+    SECTION("after a restart, as soon as nothing can appear any more") {
+        rig.start();
+        rig.submit(CancelInput{no, "ada", "not needed"});
+        CHECK(rig.row(run).state == RunState::Unknown);
+        rig.pass(300s);
+        CHECK(rig.launcher.launched.size() == 1);
+        CHECK(rig.row(run).outcome == flows::Outcome::Cancelled);
+    }
+}
+
 TEST_CASE("that a request leaves is on record before it does") {
     PatientRig rig;
     rig.apply({});

@@ -156,7 +156,9 @@ void Core::Step::learn(const RunFactInput& fact) {
     expects(moved.kind != RunMove::Kind::Never, "a fact about a run that its state does not allow");
     if (run.state == ledger::RunState::Ended && fact.attempt > run.attempt) return next_attempt(run, fact);
     // An attempt before the newest one has settled, or the newest would not be: it is told again, no more.
-    if (moved.kind == RunMove::Kind::Stay || fact.attempt < run.attempt) {
+    const bool overtaken = fact.kind == Kind::Settled && fact.unsent &&
+                           (run.state != ledger::RunState::Sent || run.hold != queued);
+    if (moved.kind == RunMove::Kind::Stay || fact.attempt < run.attempt || overtaken) {
         result.recorded = false;
         return;
     }
@@ -174,7 +176,12 @@ void Core::Step::learn(const RunFactInput& fact) {
             if (fact.unsent) --run.sends;
             act(Act::Kind::Look, run);
             break;
-        case Kind::Missed: core.ready_.push_front(run.trigger, run.no); break;
+        case Kind::Missed:
+            if (run.cancel_requested != Instant{})
+                settle_later(run, flows::Outcome::Cancelled, "cancelled");
+            else
+                core.ready_.push_front(run.trigger, run.no);
+            break;
         case Kind::Postponed:
             --run.sends;
             run.hold = postponed;

@@ -41,6 +41,20 @@ void Shell::lost(const ledger::RunRow& run, std::string reason) {
     queue(ports_.clock.now(), std::move(input));
 }
 
+/// Cancelled while its request waits in its backend's hands: it ends here, unless the request leaves first.
+void Shell::end_queued(const ledger::RunRow& run, std::string reason) {
+    RunFactInput input;
+    input.kind = RunFactInput::Kind::Settled;
+    input.run = run.no;
+    input.attempt = std::max(run.attempt, 1);
+    input.outcome = flows::Outcome::Cancelled;
+    input.reason = std::move(reason);
+    input.unsent = true;
+    const auto now = ports_.clock.now();
+    input.finished_at = now;
+    queue(now, std::move(input));
+}
+
 void Shell::refuse_run(ledger::RunNo run, std::string reason) {
     RunFactInput input;
     input.kind = RunFactInput::Kind::Settled;
@@ -78,6 +92,10 @@ void Shell::act(const Act& act) {
         case Act::Kind::Send: send(act, *run); break;
         case Act::Kind::Look: look(act.run); break;
         case Act::Kind::Cancel:
+            if (run->state == ledger::RunState::Sent) {
+                if (!launcher->absence_is_final()) end_queued(*run, act.reason);
+                break;
+            }
             launcher->cancel(act.id, act.reason, [this, alive = alive_, act](const Status& status) {
                 if (status.ok() || !retryable(status.error().kind)) return;
                 ports_.post([this, alive, act] {

@@ -62,10 +62,11 @@ struct RunFactInput {
     std::vector<flows::ArtifactRecord> outputs; ///< Settled, Ended, Seen
     std::string run_id;                         ///< replay, Seen, Odd: names the run instead of `run`
     Instant until{};                            ///< Postponed: not before. Ended, Seen: when it was told
-    bool unsent = false;                        ///< Lost: nothing has left, it is looked for first
-    std::string version;                        ///< Accepted: what the backend made of the flow's version
-    bool settled = false;                       ///< Seen: it has ended
-    std::optional<flows::SeenRun> seen;         ///< Seen
+    /// Lost: nothing has left, it is looked for first. Settled: only if nothing has left.
+    bool unsent = false;
+    std::string version;                ///< Accepted: what the backend made of the flow's version
+    bool settled = false;               ///< Seen: it has ended
+    std::optional<flows::SeenRun> seen; ///< Seen
     /// Started, Ended: the run settled before, and its backend has opened a further attempt. It comes along,
     /// because the core forgets settled runs.
     std::shared_ptr<const ledger::RunRow> reopened;

@@ -224,6 +224,7 @@ class Shell {
     void absent(ledger::RunNo no, const ledger::RunRow& run, Instant asked);
     void report_unknown(flows::RunReport report);
     void lost(const ledger::RunRow& run, std::string reason);
+    void end_queued(const ledger::RunRow& run, std::string reason);
     void leave(ledger::RunNo no, Instant deadline, const std::function<void(bool)>& go);
     [[nodiscard]] bool made_already(const RunFactInput& fact) const;
     [[nodiscard]] static bool may_go_on(const ledger::RunRow& run);
