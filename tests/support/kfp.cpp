@@ -1,22 +1,13 @@
 #include <support/kfp.hpp>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <csignal>
 #include <stdexcept>
-#include <system_error>
-
-#include <fcntl.h>
-#include <poll.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <curl/curl.h>
 #include <nlohmann/json.hpp>
 
-extern char** environ;
+#include <support/python_child.hpp>
 
 namespace weir::support {
 
@@ -25,10 +16,6 @@ namespace {
 // For one that hangs; a loaded machine takes seconds to start Python.
 constexpr int start_timeout_ms = 120'000;
 constexpr long call_timeout_s = 120;
-
-std::system_error system_fault(int number, const char* what) {
-    return {number, std::generic_category(), what};
-}
 
 std::size_t take(char* data, std::size_t size, std::size_t count, void* into) {
     static_cast<std::string*>(into)->append(data, size * count);
@@ -78,76 +65,15 @@ std::string perform(const Request& request) {
 } // namespace
 
 struct ScriptedKfp::Child {
-    pid_t process = -1;
-    int commands = -1; ///< its stdin
-    int answers = -1;  ///< its stdout
+    PythonChild python;
     std::string url, control, certificates;
     int port = 0;
 
-    Child() = default;
-    Child(const Child&) = delete;
-    Child& operator=(const Child&) = delete;
-    ~Child() { end(0); }
-
-    void end(int signal) {
-        if (commands >= 0) ::close(commands);
-        if (answers >= 0) ::close(answers);
-        commands = answers = -1;
-        if (process <= 0) return;
-        if (signal != 0) ::kill(process, signal);
-        while (::waitpid(process, nullptr, 0) < 0 && errno == EINTR) {
-        }
-        process = -1;
-    }
-
-    void spawn(std::vector<std::string> words) {
-        std::array<int, 2> in{-1, -1};
-        std::array<int, 2> out{-1, -1};
-        if (::pipe2(in.data(), O_CLOEXEC) != 0) throw system_fault(errno, "pipe");
-        commands = in[1];
-        if (::pipe2(out.data(), O_CLOEXEC) != 0) {
-            ::close(in[0]);
-            throw system_fault(errno, "pipe");
-        }
-        answers = out[0];
-        posix_spawn_file_actions_t actions;
-        ::posix_spawn_file_actions_init(&actions);
-        ::posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
-        ::posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
-        std::vector<char*> arguments;
-        for (auto& word : words)
-            arguments.push_back(word.data());
-        arguments.push_back(nullptr);
-        const int failed =
-            ::posix_spawnp(&process, arguments[0], &actions, nullptr, arguments.data(), environ);
-        ::posix_spawn_file_actions_destroy(&actions);
-        ::close(in[0]);
-        ::close(out[1]);
-        if (failed != 0) {
-            process = -1;
-            throw system_fault(failed, "python3");
-        }
-    }
-
-    [[nodiscard]] std::string read_line() const {
-        std::string line;
-        for (;;) {
-            pollfd ready{answers, POLLIN, 0};
-            const int count = ::poll(&ready, 1, start_timeout_ms);
-            if (count < 0 && errno == EINTR) continue;
-            if (count <= 0) throw std::runtime_error("the scripted KFP server does not start");
-            char byte = 0;
-            const auto size = ::read(answers, &byte, 1);
-            if (size < 0 && errno == EINTR) continue;
-            if (size <= 0) throw std::runtime_error("the scripted KFP server has ended; stderr says why");
-            if (byte == '\n') return line;
-            line += byte;
-        }
-    }
+    explicit Child(const std::vector<std::string>& words) : python("the KFP server", words) {}
 };
 
 ScriptedKfp::ScriptedKfp(std::unique_ptr<Child> child) : child_(std::move(child)) {
-    const auto started = nlohmann::json::parse(child_->read_line());
+    const auto started = nlohmann::json::parse(child_->python.read_line(start_timeout_ms));
     if (!started.at("ok").get<bool>()) throw std::runtime_error(started.at("error").get<std::string>());
     child_->url = started.at("url");
     child_->control = started.at("control");
@@ -156,19 +82,17 @@ ScriptedKfp::ScriptedKfp(std::unique_ptr<Child> child) : child_(std::move(child)
 
 ScriptedKfp::ScriptedKfp(std::vector<std::string> arguments)
     : ScriptedKfp([&] {
-          std::vector<std::string> words{"python3", WEIR_KFP_SERVERS "/serve.py"};
+          std::vector<std::string> words{WEIR_KFP_SERVERS "/serve.py"};
           words.insert(words.end(), arguments.begin(), arguments.end());
-          auto child = std::make_unique<Child>();
+          auto child = std::make_unique<Child>(words);
           const auto made = std::find(words.begin(), words.end(), "--certificates");
           if (made != words.end() && made + 1 != words.end()) child->certificates = made[1];
-          child->spawn(std::move(words));
           return child;
       }()) {}
 
 ScriptedKfp ScriptedKfp::facade(const std::string& weir_program) {
-    auto child = std::make_unique<Child>();
-    child->spawn({"python3", WEIR_KFP_SERVERS "/facade.py", weir_program});
-    return ScriptedKfp(std::move(child));
+    return ScriptedKfp(
+        std::make_unique<Child>(std::vector<std::string>{WEIR_KFP_SERVERS "/facade.py", weir_program}));
 }
 
 ScriptedKfp::ScriptedKfp(ScriptedKfp&&) noexcept = default;
@@ -209,7 +133,7 @@ std::string ScriptedKfp::upload_version(std::string_view pipeline_id, std::strin
                     child_->certificates});
 }
 void ScriptedKfp::kill() {
-    child_->end(SIGKILL);
+    child_->python.end(SIGKILL);
 }
 
 } // namespace weir::support
