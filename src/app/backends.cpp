@@ -1,5 +1,7 @@
 #include "backends.hpp"
 
+#include <algorithm>
+
 #include <weir/base/text.hpp>
 
 namespace weir::app {
@@ -14,16 +16,49 @@ Status check_backend_kinds([[maybe_unused]] const config::Config& config) {
     return {};
 }
 
+#ifdef WEIR_WITH_KUBEFLOW
+namespace {
+
+/// Up to when the ends of foreign runs of this backend are on record: that of the newest one. Where the
+/// newest thousands of runs hold none, the newest event: nothing that came later can have been recorded.
+Result<std::optional<Instant>> observed_until(ledger::LedgerReader& reader, const std::string& backend) {
+    constexpr int pages_max = 5;
+    ledger::Query query;
+    query.limit = 1000;
+    query.state = "settled";
+    for (int n = 0; n < pages_max; ++n) {
+        WEIR_ASSIGN(page, reader.runs(query));
+        std::optional<Instant> newest;
+        for (const auto& run : page.rows)
+            if (run.origin == "observed" && run.backend == backend)
+                newest = std::max(newest.value_or(Instant{}), run.finished_at);
+        if (newest) return newest;
+        if (page.next.empty()) break;
+        query.page = page.next;
+    }
+    ledger::Query last;
+    last.limit = 1;
+    WEIR_ASSIGN(heard, reader.events(last));
+    if (heard.rows.empty()) return std::optional<Instant>();
+    return std::optional(heard.rows.front().time);
+}
+
+} // namespace
+#endif
+
 Result<std::vector<NamedKubeflow>> open_kubeflow_backends(const config::Config& config,
                                                           [[maybe_unused]] const Clock& clock,
-                                                          [[maybe_unused]] std::optional<Instant> since) {
+                                                          [[maybe_unused]] ledger::LedgerReader& reader) {
     WEIR_TRY(check_backend_kinds(config));
     std::vector<NamedKubeflow> backends;
 #ifdef WEIR_WITH_KUBEFLOW
     for (const auto& [name, given] : config.backends.kubeflow) {
         auto options = config::kubeflow_options(config, given);
         if (!options.ok()) return options.error().in("backend " + name);
-        options->watch.since = since;
+        if (!options->watch.since) {
+            WEIR_ASSIGN(since, observed_until(reader, name));
+            options->watch.since = since;
+        }
         auto opened = flows::kubeflow::open_kubeflow_backend(clock, std::move(*options));
         if (!opened.ok()) return opened.error().in("backend " + name);
         backends.push_back({name, std::move(*opened)});

@@ -26,10 +26,11 @@ struct NamedKubeflow {
 Status check_backend_kinds(const config::Config& config);
 
 /// Opens every Kubeflow backend of the configuration; secrets are read here. Waits for no server.
-/// `since`: the newest event of the ledger; foreign runs that ended later are looked for. Errors: of the
-/// adapter and of read_secret(), with the backend's name before them.
+/// Foreign runs that ended after the newest one of which `reader` tells are looked for, however long weir or
+/// its view of the server was gone. Errors: of the adapter, the ledger and read_secret(), with the backend's
+/// name before them.
 Result<std::vector<NamedKubeflow>> open_kubeflow_backends(const config::Config& config, const Clock& clock,
-                                                          std::optional<Instant> since);
+                                                          ledger::LedgerReader& reader);
 
 /// How a Kubeflow backend fares, in one line.
 engine::ReadyItem readiness_of(const std::string& name, const flows::kubeflow::KubeflowStatus& status);

@@ -123,12 +123,7 @@ Status Node::open_backends() {
         WEIR_ASSIGN(backend, flows::local::LocalBackend::open(std::move(local), supervisor_, clock_));
         local_ = std::move(backend);
     }
-    // Runs that ended while weir was down: what the ledger heard of last is not later than that.
-    ledger::Query newest;
-    newest.limit = 1;
-    WEIR_ASSIGN(heard, ledger_->reader().events(newest));
-    const auto since = heard.rows.empty() ? std::nullopt : std::optional(heard.rows.front().time);
-    WEIR_ASSIGN(kubeflow, open_kubeflow_backends(config, clock_, since));
+    WEIR_ASSIGN(kubeflow, open_kubeflow_backends(config, clock_, ledger_->reader()));
     kubeflow_ = std::move(kubeflow);
     if (!config.backends.null) return {};
     flows::null::NullSettings null;

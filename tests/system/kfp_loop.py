@@ -195,6 +195,7 @@ class Loop:
             verbs={run: list(verbs.values()) for run, verbs in list(record.verbs.items())},
             faults=self.trouble.known, strays=self.server.control("strays")["strays"], deleted=dict(hands.deleted),
             ended=dict(hands.ended), others=dict(hands.others), reports=dict(hands.reports), strangers=hands.strangers,
+            died_leaving=self.ends["kubeflow_in_request"],
         )  # fmt: skip
 
     def drain(self):

@@ -32,6 +32,7 @@ class Evidence:
     others: dict = dataclasses.field(default_factory=dict)
     reports: dict = dataclasses.field(default_factory=dict)
     strangers: list = dataclasses.field(default_factory=list)
+    died_leaving: int = 0  # how often weir died between the record that a request leaves and its first byte
 
 
 class Judge:
@@ -142,12 +143,14 @@ def fault_of_run(judge, run):
     if run["state"] != "settled":
         # A request that died with weir counts: the ledger cannot know that it never left.
         if run["state"] == "unknown" and key in of.sent_twice and key not in of.rows:
-            if not creates:
-                judge.never_asked += 1
+            judge.never_asked += not creates
+            if 2 * judge.never_asked > of.died_leaving and not creates:
                 return "weir counts two requests, and none has ever left"
             judge.looked_for += 1
             return ""
-        return f"it did not end; {len(creates)} requests, {len(made)} with effect"
+        row = of.rows.get(key) or {}
+        on_server = f"{row.get('state')} {[e.get('state') for e in row.get('state_history', [])]}"
+        return f"it did not end; {len(creates)} requests, {len(made)} with effect; on the server {on_server}"
     if run["outcome"] == "refused":
         if made or key in of.rows:
             return "but it was made"
@@ -175,7 +178,7 @@ def fault_of_refusal(judge, run, creates):
         return "" if "ignore_run_id" in deeds else "its id was honoured"
     if "does not take the run ids" in reason:
         ignored = [c["time"] for cs in judge.creates.values() for c in cs if judge.deed(c) == "ignore_run_id"]
-        return "" if ignored and not creates else "ids were honoured"
+        return "" if ignored else "ids were honoured"
     for create in creates:
         if judge.deed(create) == "answer" and create["status"] in (400, 403) and f"answered {create['status']}" in reason:
             return ""
