@@ -161,6 +161,11 @@ class Checks(unittest.TestCase):
         asked = self.of.creates[-2:]
         del self.of.creates[-2:]
         self.judged(unknown=1)  # counted, and never left
+        self.of.died_leaving = 1
+        self.judged(unknown=1)  # one death explains one request
+        self.of.died_leaving = 2
+        self.judged(0, looked_for=1)
+        self.of.died_leaving = 0
         self.of.creates += asked
         self.story.row(run, ["PENDING"])
         self.judged(unknown=1)
