@@ -150,7 +150,9 @@ def fault_of_run(judge, run):
             return ""
         row = of.rows.get(key) or {}
         on_server = f"{row.get('state')} {[e.get('state') for e in row.get('state_history', [])]}"
-        return f"it did not end; {len(creates)} requests, {len(made)} with effect; on the server {on_server}"
+        deeds = [judge.of.faults.get(create["fault"], {}) for create in creates]
+        asked = f"{len(creates)} requests, {len(made)} with effect, faults {deeds}"
+        return f"it did not end; {asked}; on the server {on_server}"
     if run["outcome"] == "refused":
         if made or key in of.rows:
             return "but it was made"
