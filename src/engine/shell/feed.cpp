@@ -13,6 +13,7 @@ struct Feed::Track {
     bool stopped = false;
     bool failing = false; ///< whoever listens was told so
     int unreadable = 0;
+    int slow_checks = 0; ///< one after another during which the thread was away
     SteadyInstant retry_at{};
     std::atomic<std::size_t> waiting{0}; ///< arrivals handed on and not taken
     std::atomic<bool> gone{false};
@@ -205,8 +206,13 @@ bool Feed::follow_on(Track& track) {
     if (track.stopped || clock_.steady_now() < track.retry_at) return false;
     if (!track.verified) {
         if (!verify(track)) return false;
-        // A slow broker is no reason to check this one for ever; the others are as old as before.
-        if (was_away()) track.verified = true;
+        // Frozen meanwhile, or a slow broker: nothing tells. One that is always that slow is read all the
+        // same.
+        if (!was_away())
+            track.slow_checks = 0;
+        else if (++track.slow_checks < limits_.slow_checks_max)
+            return true;
+        track.verified = true;
     }
     if (track.waiting.load() >= limits_.waiting_max) return false;
     auto reading =

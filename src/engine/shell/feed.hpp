@@ -46,7 +46,8 @@ struct FeedLimits {
     /// This thread did not run for so long: the process was frozen, or waited for a network. Connections may
     /// have outlived what was read by them, so every place is checked again.
     Duration away_max = std::chrono::seconds(2);
-    int unreadable_max = 3; ///< reads that fail although nothing seems lost, before it is called a gap
+    int slow_checks_max = 3; ///< a place whose checks each take longer than away_max is read after so many
+    int unreadable_max = 3;  ///< reads that fail although nothing seems lost, before it is called a gap
 };
 
 /// Reads the streams of one remote bus on a thread of its own, and looks at them, so that the loop never
