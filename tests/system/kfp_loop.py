@@ -55,8 +55,8 @@ def create_faults(chance):
         "partial": {"do": "partial", "when": "after"},
         "hang-before": {"do": "hang", "seconds": hang},
         "hang-after": {"do": "hang", "when": "after", "seconds": hang},
-        # Longer, and the cluster sweeps the Workflow away before its row is there.
-        "slow": {"do": "slow_create", "seconds": round(chance.uniform(0.3, ORPHAN_GRACE - 0.4), 2)},
+        # Longer, and the cluster may sweep the Workflow away before its row is there: creationTimestamp has whole seconds.
+        "slow": {"do": "slow_create", "seconds": round(chance.uniform(0.3, ORPHAN_GRACE - 1.2), 2)},
         "late-answer": {"do": "delay", "when": "after", "delay": round(chance.uniform(0.3, 2.5), 2)},
         "too-slow": {"do": "slow_create", "seconds": WHOLE_WAIT + 2},
         "other-id": {"do": "ignore_run_id"},
@@ -299,7 +299,7 @@ def main():
     finally:
         loop.end()
     print(*judge.named, *judge.wrong[:50], sep="\n")
-    print(f"ended: {dict(judge.ends)}; still looked for: {judge.looked_for}; never asked for: {judge.never_asked}; explained strays: {len(judge.named)}")
+    print(f"ended: {dict(judge.ends)}; still looked for: {judge.looked_for}; never asked for: {judge.never_asked}; swept away: {judge.swept}; explained strays: {len(judge.named)}")
     bad = bool(judge.wrong or not judge.of.sent)
     if bad:
         print(f"{len(judge.wrong)} faults; the data is in {folder}")

@@ -40,7 +40,7 @@ class Judge:
 
     def __init__(self, evidence):
         self.of = evidence
-        self.ok = self.lost = self.twice = self.strays = self.unknown = self.looked_for = self.never_asked = 0
+        self.ok = self.lost = self.twice = self.strays = self.unknown = self.looked_for = self.never_asked = self.swept = 0
         self.wrong = []
         self.named = []  # strays that the scripted faults explain
         self.ends = collections.Counter()  # how runs ended
@@ -149,6 +149,9 @@ def fault_of_run(judge, run):
             judge.looked_for += 1
             return ""
         row = of.rows.get(key) or {}
+        if row.get("state") == "PENDING" and any(create["made"]["row"] and outlasts(judge, create) for create in made):
+            judge.swept += 1
+            return ""
         on_server = f"{row.get('state')} {[e.get('state') for e in row.get('state_history', [])]}"
         deeds = [judge.of.faults.get(create["fault"], {}) for create in creates]
         asked = f"{len(creates)} requests, {len(made)} with effect, faults {deeds}"
@@ -242,7 +245,7 @@ def check_requests(judge):
 
 
 def outlasts(judge, create):
-    """The server itself worked on it for longer than every wait."""
+    """The server itself worked on it for longer than every wait: a row of it is of a Workflow that was swept away."""
     fault = judge.of.faults.get(create["fault"], {})
     return fault.get("do") in ("slow_create", "hang") and fault.get("seconds", 0) > ABSENCE
 

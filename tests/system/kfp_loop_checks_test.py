@@ -170,6 +170,15 @@ class Checks(unittest.TestCase):
         self.story.row(run, ["PENDING"])
         self.judged(unknown=1)
 
+    def test_swept_away_before_its_row(self):
+        run = self.story.launched("skips", "e9", None, state="accepted")
+        self.of.creates[-1]["fault"] = "f1"
+        self.of.faults["f1"] = {"do": "slow_create", "seconds": ABSENCE + 1}
+        self.story.row(run, ["PENDING"])
+        self.assertEqual(self.judged(0).swept, 1)
+        self.of.faults["f1"]["seconds"] = ABSENCE - 1
+        self.judged(unknown=1)
+
     # --- firings and runs
 
     def test_event_lost(self):
