@@ -70,7 +70,7 @@ Result<std::vector<NamedKubeflow>> open_kubeflow_backends(const config::Config& 
 engine::ReadyItem readiness_of(const std::string& name, const flows::kubeflow::KubeflowStatus& status) {
     const bool asked = to_ns(status.last_success_at) != 0 || !status.last_error.empty();
     const bool open = status.circuit != flows::kubeflow::Circuit::Closed;
-    engine::ReadyItem item{"backend " + name, !asked || (status.reachable && !open), ""};
+    engine::ReadyItem item{"backend " + name, !asked || (status.reachable && !open), "", false};
     auto& text = item.detail;
     text = "kubeflow";
     if (!status.server_version.empty()) text += " " + printable(status.server_version, 60);

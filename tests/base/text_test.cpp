@@ -20,6 +20,12 @@ TEST_CASE("payload text cannot drive a terminal") {
     CHECK(valid_utf8(printable("\xC3\xA4\xC3\xA4\xC3\xA4", 3)));
 }
 
+TEST_CASE("all but the unreserved is percent-encoded") {
+    CHECK(percent_encode("a+b %/\"\xc3\xbc") == "a%2Bb%20%25%2F%22%C3%BC");
+    CHECK(percent_encode("A-z_0.9~") == "A-z_0.9~");
+    CHECK(percent_encode("").empty());
+}
+
 TEST_CASE("globs are anchored") {
     CHECK(glob_match("data.*", "data.ready"));
     CHECK(glob_match("*", ""));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -66,6 +67,16 @@ class BrokenBus final : public events::Bus {
         one.interrupted = true;
         for (const auto& event : then)
             one.kept.push_back({Position(++one.head), time, event, nullptr, true});
+    }
+    /// Nobody can tell that the connection was lost.
+    void hide_interruption(const std::string& stream) {
+        std::lock_guard lock(mutex_);
+        streams_.at(stream).interrupted = false;
+    }
+    /// Called when the answer of at() is known, before the one who asked has it.
+    void during_at(std::function<void()> called) {
+        std::lock_guard lock(mutex_);
+        during_at_ = std::move(called);
     }
     /// What stands at a position reads otherwise: the mapping was changed.
     void read_otherwise(const std::string& stream, std::int64_t position, events::Event event) {
@@ -143,11 +154,17 @@ class BrokenBus final : public events::Bus {
         return reading;
     }
     Result<events::Arrival> at(std::string_view name, Position position) override {
-        std::lock_guard lock(mutex_);
-        WEIR_ASSIGN(stream, find(name));
-        for (const auto& arrival : stream->kept)
-            if (arrival.position == position) return arrival;
-        return not_found("nothing there");
+        Result<events::Arrival> answer = not_found("nothing there");
+        std::function<void()> called;
+        {
+            std::lock_guard lock(mutex_);
+            WEIR_ASSIGN(stream, find(name));
+            for (const auto& arrival : stream->kept)
+                if (arrival.position == position) answer = arrival;
+            called = during_at_;
+        }
+        if (called) called();
+        return answer;
     }
     Result<Position> last_before(std::string_view name, Instant time) override {
         std::lock_guard lock(mutex_);
@@ -229,6 +246,7 @@ class BrokenBus final : public events::Bus {
     bool denies_ = false;
     std::mutex handler_mutex_;
     std::function<void()> handler_;
+    std::function<void()> during_at_;
 };
 
 } // namespace weir::engine::test

@@ -95,6 +95,12 @@ TEST_CASE("health, readiness and metrics") {
     CHECK(not_ready["items"][0]["detail"] == "power-safe");
     CHECK(not_ready["items"][1]["detail"] == "the folder is gone");
 
+    rig.engine.ready[1].required = false;
+    const auto serving = Rig::json(rig.get("/readyz"));
+    CHECK(serving["ready"] == true);
+    CHECK(serving["items"][1]["ready"] == false);
+    CHECK(serving["items"][1]["required"] == false);
+
     rig.engine.values = {{"events_recorded_total", "Events.", true, {{"stream", "a\"b"}}, 3},
                          {"events_held", "Held.", false, {}, 2},
                          {"events_recorded_total", "Events.", true, {{"stream", "c"}}, 4}};

@@ -291,6 +291,7 @@ class Faults(Kubeflow):
             return not item["ready"] and item["detail"]
 
         self.assertIn("503", until(told, "the backend is not ready"))
+        self.assertEqual(self.weir.ask("GET", "/readyz")[0], 200, "events are taken meanwhile")
         self.kfp.post("faults/clear", {"id": fault})
         self.run_of("train", "accepted")
         self.assertEqual(self.get(f"/runs/{run}").json["runtime_config"]["parameters"]["rows"], 7)

@@ -3,6 +3,8 @@
 #include <curl/curl.h>
 #include <nlohmann/json.hpp>
 
+#include <weir/base/text.hpp>
+
 namespace weir::cli {
 namespace {
 
@@ -34,23 +36,6 @@ ErrorKind kind_of(int status) {
 }
 
 } // namespace
-
-std::string percent_encode(std::string_view text) {
-    static constexpr char hex[] = "0123456789ABCDEF";
-    std::string out;
-    for (const char c : text) {
-        const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                           c == '-' || c == '_' || c == '.' || c == '~';
-        if (plain) {
-            out += c;
-            continue;
-        }
-        out += '%';
-        out += hex[static_cast<unsigned char>(c) >> 4];
-        out += hex[static_cast<unsigned char>(c) & 15];
-    }
-    return out;
-}
 
 struct Client::Impl {
     explicit Impl(const Environment& given) : environment(given), curl(curl_easy_init()) {}

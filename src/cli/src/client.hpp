@@ -54,7 +54,4 @@ class Client {
     std::unique_ptr<Impl> impl_;
 };
 
-/// One segment of a path or one query value, percent-encoded.
-std::string percent_encode(std::string_view text);
-
 } // namespace weir::cli

@@ -11,13 +11,15 @@ Result<Response> Api::Impl::healthz(const Call&) {
 
 Result<Response> Api::Impl::readyz(const Call&) {
     const auto items = ports.engine.readiness();
-    const bool ready = std::all_of(items.begin(), items.end(), [](const auto& item) { return item.ready; });
+    const bool ready = std::all_of(items.begin(), items.end(),
+                                   [](const auto& item) { return item.ready || !item.required; });
     std::string list = "[";
     for (const auto& item : items) {
         list += list.size() > 1 ? "," : "";
         list += JsonObject()
                     .text("name", item.name)
                     .boolean("ready", item.ready)
+                    .boolean("required", item.required)
                     .text_or_null("detail", item.detail)
                     .end();
     }

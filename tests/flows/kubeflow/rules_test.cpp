@@ -117,7 +117,6 @@ TEST_CASE("every stage of a launch leads to an end", "[kubeflow]") {
 }
 
 TEST_CASE("filters are encoded twice", "[kubeflow]") {
-    CHECK(percent_encode("a+b %/\"\xc3\xbc") == "a%2Bb%20%25%2F%22%C3%BC");
     const Query query =
         Query().add("page_size", "200").add("namespace", "").add("sort_by", "created_at desc");
     CHECK(query.text() == "?page_size=200&sort_by=created_at%20desc");

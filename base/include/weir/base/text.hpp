@@ -19,6 +19,9 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
 /// bounded.
 std::string printable(std::string_view text, std::size_t bytes_max = 200);
 
+/// All but the unreserved characters percent-encoded (RFC 3986, 2.3): a segment of a path, a value of a query.
+std::string percent_encode(std::string_view text);
+
 /// `pattern` with `*` standing for any run of characters, anchored at both ends.
 bool glob_match(std::string_view pattern, std::string_view text) noexcept;
 

@@ -2,26 +2,9 @@
 
 #include <weir/base/ids.hpp>
 #include <weir/base/json.hpp>
+#include <weir/base/text.hpp>
 
 namespace weir::flows::kubeflow {
-
-std::string percent_encode(std::string_view text) {
-    static constexpr char hex[] = "0123456789ABCDEF";
-    std::string out;
-    out.reserve(text.size() * 2);
-    for (const char c : text) {
-        const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                           c == '-' || c == '_' || c == '.' || c == '~';
-        if (plain) {
-            out += c;
-            continue;
-        }
-        out += '%';
-        out += hex[static_cast<unsigned char>(c) >> 4];
-        out += hex[static_cast<unsigned char>(c) & 15];
-    }
-    return out;
-}
 
 void Query::append(std::string_view name, std::string_view encoded) {
     text_ += text_.empty() ? '?' : '&';

@@ -9,9 +9,6 @@
 // What stands in the URL of a request.
 namespace weir::flows::kubeflow {
 
-/// Percent encoding of all but the unreserved characters (RFC 3986).
-std::string percent_encode(std::string_view text);
-
 /// The query part of a URL, "?a=b&c=d". Values are encoded; empty ones are left out, since the server takes
 /// an empty value for a value.
 class Query {

@@ -60,6 +60,8 @@ struct ReadyItem {
     std::string name; ///< "ledger", "bus embedded", "source folder inbox", "backend local"
     bool ready = true;
     std::string detail; ///< durability class, why not
+    /// false: weir takes events and keeps what is to be launched while this is away, and /readyz stays 200.
+    bool required = true;
 };
 
 /// Counters for /metrics; names as exported, without the weir_ prefix.
