@@ -448,7 +448,7 @@ std::vector<engine::MetricValue> Node::metrics() const {
 }
 
 std::vector<flows::WaitingLaunch> Node::waiting() const {
-    std::vector<flows::WaitingLaunch> all;
+    std::vector<flows::WaitingLaunch> all = shell_->troubles();
     for (const auto& launcher : launchers_) {
         auto some = launcher->waiting();
         all.insert(all.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));

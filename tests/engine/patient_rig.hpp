@@ -52,7 +52,7 @@ class ScriptedLauncher final : public flows::Launcher, public flows::RunWatcher 
     }
     void cancel(RunId run, std::string, std::function<void(Status)> done) override {
         cancelled.push_back(run);
-        done({});
+        done(cancel_answer);
     }
     void close() override {}
     void on_report(std::function<void(flows::RunReport)>) override {}
@@ -68,6 +68,7 @@ class ScriptedLauncher final : public flows::Launcher, public flows::RunWatcher 
     std::vector<flows::LaunchRequest> launched;
     std::map<RunId, flows::LaunchRequest> has;
     std::vector<RunId> watched, cancelled;
+    Status cancel_answer;
     int looks = 0, forgotten = 0;
 };
 
@@ -83,12 +84,13 @@ class PatientRig {
         shell_.reset();
         posts_.clear();
         ShellPorts ports{clock, *ledger_, {bus_.get()}, {}, {}, {}, {}};
-        ports.backends["kf"] = {&launcher, &launcher};
+        if (configured) ports.backends["kf"] = {&launcher, &launcher};
+        ports.backends["other"] = {&other, &other};
         ports.post = [this](std::function<void()> task) { posts_.push_back(std::move(task)); };
         ports.commit_on = [](const std::function<void()>& task) { task(); };
         ports.mint_uid = [] { return TriggerUid{}; };
         ports.find_run = [this](const RunId& run) { return ledger_->reader().run(run); };
-        shell_ = std::make_unique<Shell>(std::move(ports), ShellConfig{});
+        shell_ = std::make_unique<Shell>(std::move(ports), config);
         REQUIRE(shell_->open().ok());
         settle();
     }
@@ -121,12 +123,12 @@ class PatientRig {
     }
     void apply(const std::vector<std::string>& documents, bool reports = false) {
         ApplyInput input;
-        for (const auto* name : {"train", "next"}) {
+        for (const auto* name : {"train", "next", "side"}) {
             auto flow = std::make_shared<flows::FlowVersion>();
             flow->team = "ads";
             flow->flow = name;
             flow->version = std::string("version-") + name;
-            flow->backend = "kf";
+            flow->backend = std::string(name) == "side" ? "other" : "kf";
             flow->parameters = {{"x", flows::ParameterType::Integer, true, "", "", {}}};
             flow->settings_json =
                 std::string("{\"pipeline\":\"pipe-") + name + "\"" + (reports ? ",\"reports\":true}" : "}");
@@ -144,11 +146,12 @@ class PatientRig {
         submit(std::move(input));
     }
     /// A run by hand; its id.
-    RunId run() {
-        return submit(
-                   RunFlowInput{"ads", "train", "{\"x\":1}", "r" + std::to_string(++asked_), "ada", "test"})
+    RunId run(const std::string& flow = "train") {
+        return submit(RunFlowInput{"ads", flow, "{\"x\":1}", "r" + std::to_string(++asked_), "ada", "test"})
             .run.value();
     }
+    /// Another process takes the ledger over.
+    void take_over() { REQUIRE(ledger_->take_epoch().ok()); }
     ledger::RunRow row(const RunId& run) {
         auto row = ledger_->reader().run(run);
         REQUIRE(row.ok());
@@ -191,7 +194,9 @@ class PatientRig {
     Shell& shell() { return *shell_; }
 
     ManualClock clock{from_ns(1'790'000'000'000'000'000)};
-    ScriptedLauncher launcher;
+    ScriptedLauncher launcher, other; ///< backends "kf" and "other"
+    bool configured = true;           ///< backend "kf" is part of this weir; seen by start()
+    ShellConfig config;               ///< the same
 
   private:
     std::unique_ptr<ledger::MemoryLedger> ledger_;

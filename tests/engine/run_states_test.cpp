@@ -68,7 +68,8 @@ TEST_CASE("what ends stays ended but for a new attempt") {
 TEST_CASE("places and overlap count the right states") {
     for (const auto state : states) {
         INFO(to_string(state));
-        CHECK(engine::takes_place(state) == (state == RunState::Sent || state == RunState::Unknown));
+        CHECK(engine::takes_place(state, 1) == (state == RunState::Sent || state == RunState::Unknown));
+        CHECK(engine::takes_place(state, 2) == (state == RunState::Sent));
         CHECK(engine::unfinished(state) == (state != RunState::Waiting && state != RunState::Settled));
     }
 }

@@ -143,6 +143,7 @@ class Loop:
         self.producer = Producer(self.weir, seed + 2)
         self.trouble = Trouble(self.server, self.chance)
         self.ends = collections.Counter()
+        self.kills = []
         self.events = 0
 
     def start(self):
@@ -180,6 +181,7 @@ class Loop:
         if died and (point is None or weir.process.returncode != -signal.SIGKILL):
             raise RuntimeError(f"weir ended by itself with {weir.process.returncode}, crash point {point}")
         weir.kill()
+        self.kills.append(time.time())
         self.ends[point if died else name] += 1
         if self.hands.fault or self.producer.fault:
             raise RuntimeError(f"{self.hands.fault!r} {self.producer.fault}")
@@ -195,7 +197,7 @@ class Loop:
             verbs={run: list(verbs.values()) for run, verbs in list(record.verbs.items())},
             faults=self.trouble.known, strays=self.server.control("strays")["strays"], deleted=dict(hands.deleted),
             ended=dict(hands.ended), others=dict(hands.others), reports=dict(hands.reports), strangers=hands.strangers,
-            died_leaving=self.ends["kubeflow_in_request"],
+            kills=self.kills, died_leaving=self.ends["kubeflow_in_request"],
         )  # fmt: skip
 
     def drain(self):

@@ -32,6 +32,7 @@ class Evidence:
     others: dict = dataclasses.field(default_factory=dict)
     reports: dict = dataclasses.field(default_factory=dict)
     strangers: list = dataclasses.field(default_factory=list)
+    kills: list = dataclasses.field(default_factory=list)  # when weir died, as the server's log counts time
     died_leaving: int = 0  # how often weir died between the record that a request leaves and its first byte
 
 
@@ -291,7 +292,10 @@ def cause_of_stray(judge, creates, place):
     ]
     hidden = [look for look in looks if judge.of.faults.get(look["fault"], {}).get("do") == "not_found"]
     late = [look for look in hidden if look["time"] >= first["time"] + ABSENCE]
-    if late and not any(look["status"] == 200 for look in looks):
+    # What was seen counts, unless weir died before it could record it.
+    seen = max((look["time"] for look in looks if look["status"] == 200), default=None)
+    died = seen is not None and any(seen <= kill <= late[-1]["time"] for kill in judge.of.kills if late)
+    if late and (seen is None or died):
         return f"404 for longer than every wait ({late[-1]['fault']})"
     return ""
 

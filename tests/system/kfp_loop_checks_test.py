@@ -312,6 +312,14 @@ class Checks(unittest.TestCase):
         self.assertIn("404", self.judged(0).named[0])
         self.of.looks[run] = [look, look | {"status": 200, "fault": None}]
         self.judged(strays=1)
+        seen = look | {"status": 200, "fault": None, "time": 101}
+        self.of.looks[run] = [seen, look]
+        self.judged(strays=1)
+        self.of.kills.append(102)  # weir died with what it had seen
+        self.judged(0)
+        self.of.kills[:] = [100.5]
+        self.judged(strays=1)
+        self.of.kills.clear()
         self.of.looks[run] = [look | {"time": 100 + ABSENCE - 1}]
         self.judged(strays=1)
 

@@ -284,6 +284,9 @@ class Faults(Kubeflow):
         self.publish()
         run = self.run_of("train")["run"]
         self.why(run, "503")
+        # Longer than the launch may take (limits.launch_timeout): nothing has left, so that it waits in the ledger.
+        self.run_of("train", "ready")
+        self.why(run, "asked again soon", "503")
 
         def told():
             _, ready = self.weir.ask("GET", "/readyz")

@@ -121,7 +121,7 @@ const DocumentTable& limits_table() {
         "limits",
         "Limits of the engine and the API.",
         {field_whole("batch", 1, 10'000, "Inputs a transaction; 1000 if left out."),
-         field_whole("places", 1, 100'000, "Launches whose reply is open, all together; 256 if left out."),
+         field_whole("places", 1, 100'000, "Launches whose reply is open, on one backend; 256 if left out."),
          field_whole("places_per_trigger", 1, 100'000, "The same of one trigger; 16 if left out."),
          field_whole("waiting", 1, 1'000'000,
                      "Firings that one paused trigger holds back; 10000 if left out."),

@@ -135,7 +135,7 @@ void Core::Step::retry(const RetryInput& command) {
     run.cancel_requested = Instant{};
     run.outputs_json = "{}";
     run.started_at = run.finished_at = Instant{};
-    count(run, run.state, +1);
+    count(run, +1);
     act(Act::Kind::Retry, run, command.reason);
     write(run);
 }

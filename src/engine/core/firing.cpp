@@ -167,7 +167,7 @@ void Core::Step::launch(ledger::RunRow run, Trigger* trigger) {
     const auto no = run.no;
     core.run_ids_[run.id] = no;
     auto& stored = core.runs_[no] = std::move(run);
-    count(stored, stored.state, +1);
+    count(stored, +1);
     if (stored.state == ledger::RunState::Waiting) {
         trigger->waiting.push_back(no);
         if (const auto age = trigger->compiled->trigger().launch.max_age)
@@ -182,9 +182,9 @@ void Core::Step::launch(ledger::RunRow run, Trigger* trigger) {
         return;
     }
     // Born `sent` when a place is free: one row, no further commit before the request.
-    const bool sent = core.ready_.empty() && place_free(stored) && send(stored);
+    const bool sent = core.ready_.empty(ReadyRuns::lane_of(stored)) && place_free(stored) && send(stored);
     batch.runs.push_back(stored);
-    if (!sent && stored.state == ledger::RunState::Ready) core.ready_.push_back(stored.trigger, no);
+    if (!sent && stored.state == ledger::RunState::Ready) core.ready_.push_back(stored);
 }
 
 } // namespace weir::engine

@@ -127,7 +127,7 @@ void Core::Step::see(const RunFactInput& fact) {
     core.run_ids_[run.id] = run.no;
     batch.runs.push_back(run);
     auto& kept = core.runs_[run.no] = std::move(run);
-    count(kept, kept.state, +1);
+    count(kept, +1);
     act(Act::Kind::Watch, kept);
 }
 
@@ -143,7 +143,7 @@ void Core::Step::reopen(const RunFactInput& fact) {
     run.outputs_json = "{}";
     run.report_json.clear();
     run.started_at = run.finished_at = Instant{};
-    count(run, run.state, +1);
+    count(run, +1);
     act(Act::Kind::Watch, run);
 }
 

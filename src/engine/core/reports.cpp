@@ -170,7 +170,7 @@ void Core::Step::run_timer(const ledger::TimerSetRow& timer) {
     }
     if (timer.kind == ledger::TimerKind::Postponed && run.hold == postponed) {
         run.hold.clear();
-        core.ready_.push_back(run.trigger, run.no);
+        core.ready_.push_back(run);
         write(run);
     }
 }

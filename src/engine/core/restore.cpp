@@ -104,12 +104,12 @@ void Core::restore_runs(const ledger::Snapshot& snapshot) {
         run_ids_[run.id] = run.no;
         const auto trigger = triggers_.find(run.trigger);
         const bool known = trigger != triggers_.end();
-        if (takes_place(run.state)) ++places_;
-        if (known && takes_place(run.state)) ++trigger->second.places;
+        const bool takes = takes_place(run.state, run.sends);
+        if (takes) ++places_[run.backend];
+        if (known && takes) ++trigger->second.places;
         if (known && unfinished(run.state)) ++trigger->second.unfinished;
         if (known && run.state == ledger::RunState::Waiting) trigger->second.waiting.push_back(run.no);
-        if (run.state == ledger::RunState::Ready && run.hold != postponed)
-            ready_.push_back(run.trigger, run.no);
+        if (run.state == ledger::RunState::Ready && run.hold != postponed) ready_.push_back(run);
         if (run.origin != "api") continue;
         for (const auto& version : snapshot.run_flows)
             if (version.flow.team == run.flow_team && version.flow.flow == run.flow &&

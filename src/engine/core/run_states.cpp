@@ -20,8 +20,8 @@ using Row = std::array<RunMove, run_step_count>;
 constexpr std::array<Row, run_state_count> table{{
     // Release, Send, Lose, Miss, Accept, Start, Settle, Postpone, End, Leave
     /* Waiting  */
-    {{to(RunState::Ready), never, never, record, record, record, to(RunState::Settled), record,
-      to(RunState::Ended), never}},
+    {{to(RunState::Ready), never, never, record, record, record, to(RunState::Settled), record, record,
+      never}},
     /* Ready    */
     {{never, to(RunState::Sent), never, stay, record, record, to(RunState::Settled), stay,
       to(RunState::Ended), stay}},
@@ -58,8 +58,8 @@ bool unfinished(RunState state) noexcept {
     return state != RunState::Waiting && state != RunState::Settled;
 }
 
-bool takes_place(RunState state) noexcept {
-    return state == RunState::Sent || state == RunState::Unknown;
+bool takes_place(RunState state, int sends) noexcept {
+    return state == RunState::Sent || (state == RunState::Unknown && sends < 2);
 }
 
 } // namespace weir::engine

@@ -41,7 +41,8 @@ RunMove move(ledger::RunState state, RunStep step) noexcept;
 
 /// Counts for overlap: decided, not held back, not ended.
 bool unfinished(ledger::RunState state) noexcept;
-/// Takes a launch place: a request is or may be open.
-bool takes_place(ledger::RunState state) noexcept;
+/// Takes a launch place: a request is or may be open. One that was sent twice is only looked for, for a day
+/// maybe: it holds nobody up.
+bool takes_place(ledger::RunState state, int sends) noexcept;
 
 } // namespace weir::engine

@@ -23,19 +23,20 @@ events::Event settlement_event(const std::string& instance, const ledger::RunRow
     return event;
 }
 
-void Core::Step::count(const ledger::RunRow& run, ledger::RunState state, int by) {
+void Core::Step::count(const ledger::RunRow& run, int by) {
     const auto found = core.triggers_.find(run.trigger);
-    if (takes_place(state)) core.places_ += by;
+    const bool takes = takes_place(run.state, run.sends);
+    if (takes) core.places_[run.backend] += by;
     if (found == core.triggers_.end()) return;
-    if (takes_place(state)) found->second.places += by;
-    if (unfinished(state)) found->second.unfinished += by;
+    if (takes) found->second.places += by;
+    if (unfinished(run.state)) found->second.unfinished += by;
 }
 
 void Core::Step::enter(ledger::RunRow& run, ledger::RunState next) {
-    count(run, run.state, -1);
+    count(run, -1);
     if (run.state == ledger::RunState::Ready) core.ready_.erase(run.no);
     run.state = next;
-    count(run, next, +1);
+    count(run, +1);
     if (next != ledger::RunState::Waiting) run.hold.clear();
 }
 
@@ -63,7 +64,8 @@ void Core::Step::settle_later(const ledger::RunRow& run, flows::Outcome outcome,
 
 bool Core::Step::place_free(const ledger::RunRow& run) const {
     const auto& limits = core.config_.limits;
-    if (core.places_ >= limits.places) return false;
+    const auto taken = core.places_.find(run.backend);
+    if (taken != core.places_.end() && taken->second >= limits.places) return false;
     const auto found = core.triggers_.find(run.trigger);
     return found == core.triggers_.end() || found->second.places < limits.places_per_trigger;
 }
@@ -94,20 +96,21 @@ bool Core::Step::send(ledger::RunRow& run) {
 }
 
 void Core::Step::send_ready() {
-    if (core.ready_.empty() || core.places_ >= core.config_.limits.places) return;
-    // The oldest of each trigger that has a place; the oldest of all goes first.
+    if (core.ready_.empty()) return;
+    // The oldest of each lane that has a place; the oldest of all goes first.
     std::map<ReadyRuns::Order, ledger::RunNo> next;
-    for (const auto& [trigger, runs] : core.ready_.by_trigger())
+    for (const auto& [lane, runs] : core.ready_.by_lane())
         if (place_free(core.runs_.at(runs.begin()->second))) next.insert(*runs.begin());
-    while (!next.empty() && core.places_ < core.config_.limits.places) {
+    while (!next.empty()) {
         const auto [order, no] = *next.begin();
         next.erase(next.begin());
         auto& run = core.runs_.at(no);
+        if (!place_free(run)) continue; // another lane took the last one
         const bool waits_for_settlement = std::any_of(result.followups.begin(), result.followups.end(),
                                                       [&](const auto& f) { return f.run == run.no; });
         if (!waits_for_settlement && send(run)) write(run); // enter() took it off the ready runs
         if (!place_free(run)) continue;
-        if (const auto behind = core.ready_.after(run.trigger, order)) next.insert(*behind);
+        if (const auto behind = core.ready_.after(ReadyRuns::lane_of(run), order)) next.insert(*behind);
     }
 }
 
@@ -169,18 +172,19 @@ void Core::Step::learn(const RunFactInput& fact) {
     record(ledger::InputKind::RunFact);
     if (moved.kind == RunMove::Kind::Record) return;
     const bool flap = run.state == ledger::RunState::Ended && fact.attempt == run.attempt;
+    // Before it enters: whether it keeps its place depends on it.
+    if (fact.kind == Kind::Lost && fact.unsent) --run.sends;
     enter(run, moved.next);
     switch (fact.kind) {
         case Kind::Lost:
             ++run.looks;
-            if (fact.unsent) --run.sends;
             act(Act::Kind::Look, run);
             break;
         case Kind::Missed:
             if (run.cancel_requested != Instant{})
                 settle_later(run, flows::Outcome::Cancelled, "cancelled");
             else
-                core.ready_.push_front(run.trigger, run.no);
+                core.ready_.push_front(run);
             break;
         case Kind::Postponed:
             --run.sends;
@@ -326,7 +330,7 @@ void Core::Step::release(Trigger& trigger) {
         std::erase(trigger.waiting, no);
         end_timer({trigger.no, ledger::TimerKind::MaxAge, run.id.to_string()}, "released");
         enter(run, ledger::RunState::Ready);
-        core.ready_.push_back(run.trigger, no);
+        core.ready_.push_back(run);
         write(run);
     }
 }

@@ -83,7 +83,7 @@ struct Core::Step {
     bool place_free(const ledger::RunRow& run) const;
     /// Moves a run by the table, keeps every count that depends on its state.
     void enter(ledger::RunRow& run, ledger::RunState next);
-    void count(const ledger::RunRow& run, ledger::RunState state, int by);
+    void count(const ledger::RunRow& run, int by);
     void write(const ledger::RunRow& run);
     void act(Act::Kind kind, const ledger::RunRow& run, std::string reason = {});
     void settle_later(const ledger::RunRow& run, flows::Outcome outcome, std::string reason);

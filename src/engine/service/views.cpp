@@ -96,6 +96,10 @@ void EngineService::add_readiness(std::vector<ReadyItem>& items) const {
                          : !stream.unreachable.empty() ? place + ", then: " + stream.unreachable
                                                        : place});
     }
+    for (const auto& [backend, runs] : shell.missing_backends())
+        items.push_back({"backend " + backend, false,
+                         "not part of this weir, though runs were open on it: " + std::to_string(runs),
+                         false});
     if (shell.outgoing() > 0 || !shell.outgoing_trouble().empty()) {
         const auto trouble = shell.outgoing_trouble();
         items.push_back({"outgoing events", trouble.empty(),

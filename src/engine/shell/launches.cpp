@@ -70,9 +70,9 @@ void Shell::refuse_run(ledger::RunNo run, std::string reason) {
 void Shell::act(const Act& act) {
     const auto backend = ports_.backends.find(act.backend);
     const auto* run = core_->run(act.run);
+    if (act.kind == Act::Kind::Forget) forget_trouble(act.id);
     if (backend == ports_.backends.end()) {
-        if (run != nullptr && act.kind != Act::Kind::Forget)
-            refuse_run(act.run, "the backend \"" + act.backend + "\" is not part of this weir");
+        if (run != nullptr) without_backend(act, *run);
         return;
     }
     auto& [launcher, watcher] = backend->second;
@@ -96,12 +96,7 @@ void Shell::act(const Act& act) {
                 if (!launcher->absence_is_final()) end_queued(*run, act.reason);
                 break;
             }
-            launcher->cancel(act.id, act.reason, [this, alive = alive_, act](const Status& status) {
-                if (status.ok() || !retryable(status.error().kind)) return;
-                ports_.post([this, alive, act] {
-                    if (*alive) later(config_.retry_min * 10, [this, act] { this->act(act); });
-                });
-            });
+            cancel(act, 0);
             break;
         case Act::Kind::Retry: retry(act, *run); break;
         default: break;
@@ -166,6 +161,8 @@ void Shell::send(const Act& act, const ledger::RunRow& run) {
     request.arguments_json = run.arguments_json;
     request.created = run.created;
     request.deadline = run.sent_deadline;
+    // By hand: the caller may have asked with the same request_id before a backup was restored.
+    request.again = run.sends > 1 || run.created < opened_ || run.trigger == ledger::TriggerNo();
     if (!launcher.absence_is_final())
         request.leave = [this, alive = alive_, no = act.run,
                          deadline = run.sent_deadline](const std::function<void(bool)>& go) {
@@ -187,7 +184,7 @@ void Shell::send(const Act& act, const ledger::RunRow& run) {
 /// The request is about to leave. Once that is durable it may; one that was given up meanwhile must not.
 void Shell::leave(ledger::RunNo no, Instant deadline, const std::function<void(bool)>& go) {
     const auto* run = core_->run(no);
-    if (run == nullptr || run->state != ledger::RunState::Sent || run->sent_deadline != deadline)
+    if (fatal_ || run == nullptr || run->state != ledger::RunState::Sent || run->sent_deadline != deadline)
         return go(false);
     if (run->hold != queued) return go(true); // it left before, and another try follows
     Pending pending;
@@ -197,7 +194,7 @@ void Shell::leave(ledger::RunNo no, Instant deadline, const std::function<void(b
     input.attempt = std::max(run->attempt, 1);
     pending.time = ports_.clock.now();
     pending.what = std::move(input);
-    pending.done = [go](const Outcome& outcome) { go(outcome.recorded); };
+    pending.done = [go](const Outcome& outcome) { go(!outcome.error && outcome.recorded); };
     pending.since = ports_.clock.steady_now();
     facts_.emplace(pending.time, std::move(pending));
 }
@@ -278,7 +275,8 @@ void Shell::looked(ledger::RunNo no, const flows::LookReply& reply, Instant aske
             return refuse_run(no, "conflict: the backend has a run of this id that is not ours");
         }
         case flows::LookAnswer::Absent: return absent(no, *run, asked);
-        case flows::LookAnswer::Unreachable: return later(config_.retry_min * 10, [this, no] { look(no); });
+        case flows::LookAnswer::Unreachable:
+            return later(pause_after(fresh_[no].looks++), [this, no] { look(no); });
     }
 }
 
@@ -294,8 +292,7 @@ void Shell::absent(ledger::RunNo no, const ledger::RunRow& run, Instant asked) {
     const auto last_sent = fresh.unsent ? opened_ + config_.launch_timeout : run.sent_deadline;
     const bool final = launcher.absence_is_final();
     if (!final && asked < last_sent + launcher.absence_wait())
-        return later(std::min(config_.retry_min * (10 << std::min(fresh.looks++, 7)), config_.retry_max),
-                     [this, no] { look(no); });
+        return later(pause_after(fresh.looks++), [this, no] { look(no); });
     if (!final && !fresh.unsent && run.sends >= 2) {
         if (now < run.sent_deadline + config_.never_seen_after)
             return later(config_.retry_max * 6, [this, no] { look(no); });
@@ -338,14 +335,24 @@ RunFactInput fact_of(flows::RunReport& report) {
 
 } // namespace
 
+/// When it happened, by the backend's clock; one that is ahead of ours must not make the log wait for it.
+Instant Shell::time_of(const flows::RunReport& report) const {
+    const auto told = report.settled ? report.finished_at : report.started_at;
+    const auto now = ports_.clock.now();
+    return told == Instant{} ? now : std::min(told, now);
+}
+
 void Shell::report(flows::RunReport report) {
     const auto* run = core_->run(report.run);
     if (run == nullptr) return report_unknown(std::move(report));
     if (!report.note.empty())
         log::info("a backend tells something odd of a run",
                   {{"run", report.run.to_string()}, {"note", report.note}});
-    auto time = report.settled ? report.finished_at : report.started_at;
-    if (time == Instant{}) time = ports_.clock.now();
+    if (report.cancel_ends_failed && ended_on_request(*run, report)) {
+        report.outcome = flows::Outcome::Cancelled;
+        report.error = "ended on request";
+    }
+    const auto time = time_of(report);
     auto input = fact_of(report);
     input.until = ports_.clock.now();
     input.run = run->no;
@@ -389,8 +396,7 @@ void Shell::report_unknown(flows::RunReport report) {
     if (!ports_.find_run) return forget();
     const auto row = ports_.find_run(report.run);
     if (!row.ok() && row.error().kind != ErrorKind::NotFound) return; // it comes again
-    auto time = report.settled ? report.finished_at : report.started_at;
-    if (time == Instant{}) time = ports_.clock.now();
+    const auto time = time_of(report);
     if (!row.ok()) {
         if (!report.seen) return forget();
         auto seen = std::move(report.seen);

@@ -43,6 +43,7 @@ Status Shell::open() {
 void Shell::resume_runs() {
     // A copy of the numbers: facts may only be queued here, but acts look runs up.
     for (const auto& [no, run] : core_->runs()) {
+        if (backend_is_missing(run)) continue;
         Act act{Act::Kind::Watch, no, run.id, run.backend, {}};
         switch (run.state) {
             case ledger::RunState::Sent: lost(run, "weir restarted"); break;
@@ -67,6 +68,9 @@ void Shell::resume_runs() {
             default: break;
         }
     }
+    for (const auto& [backend, runs] : missing_backends_)
+        log::error("runs are open on a backend that is not part of this weir; they stay open until it is",
+                   {{"backend", backend}, {"runs", runs}});
     auto acts = std::exchange(acts_, {});
     for (const auto& act : acts)
         this->act(act);
@@ -205,6 +209,8 @@ void Shell::give_up(Error error) {
         if (change.done) change.done({*fatal_, std::nullopt});
     for (auto& [wires, done] : std::exchange(accepted_, {}))
         if (done) done({*fatal_, std::nullopt});
+    for (auto& [time, fact] : std::exchange(facts_, {}))
+        if (fact.done) fact.done({*fatal_, std::nullopt});
 }
 
 Seq Shell::next_seq() {

@@ -116,9 +116,12 @@ class RunStory {
         out_ += "Run " + run_.id.to_string() + " of flow " + run_.flow_team + "/" + run_.flow + " " +
                 run_state_text(run_) + '\n';
         if (waiting != nullptr)
-            row("waits for", "backend " + run_.backend + ": " + printable(waiting->reason, 600) + "; tried " +
-                                 std::to_string(waiting->tries) + (waiting->tries == 1 ? " time" : " times") +
-                                 (to_ns(waiting->next) != 0 ? ", again at " + at(waiting->next) : ""));
+            row("waits for",
+                "backend " + run_.backend + ": " + printable(waiting->reason, 600) +
+                    (waiting->tries == 0   ? ""
+                     : waiting->tries == 1 ? "; tried 1 time"
+                                           : "; tried " + std::to_string(waiting->tries) + " times") +
+                    (to_ns(waiting->next) != 0 ? ", again at " + at(waiting->next) : ""));
         WEIR_TRY(decision());
         WEIR_TRY(events());
         parameters();

@@ -37,8 +37,7 @@ Status check_run(const Call& call, const RunId& id) {
 } // namespace
 
 std::optional<flows::WaitingLaunch> Api::Impl::waiting_launch(const ledger::RunRow& row) const {
-    // Only what was sent can wait inside a backend.
-    if (row.state != ledger::RunState::Sent || !ports.waiting) return std::nullopt;
+    if (row.state == ledger::RunState::Settled || !ports.waiting) return std::nullopt;
     for (auto& launch : ports.waiting())
         if (launch.run == row.id) return std::move(launch);
     return std::nullopt;

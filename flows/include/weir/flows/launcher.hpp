@@ -20,6 +20,9 @@ struct LaunchRequest {
     std::string arguments_json;
     Instant created;  ///< the cause's time, for display
     Instant deadline; ///< checked last before the first byte leaves; after it nothing may be sent
+    /// An earlier request of this run may have left, of this process or another: where absence is not final,
+    /// it is looked for before anything is made, and no reason of the present tells what became of it.
+    bool again = false;
     /// Where absence is not final: asked before each request that creates the run, so that what has not left
     /// is known after a crash. Answered once that is durable, on any thread: true: it may leave; false: it
     /// must not. Not answered while nothing can be recorded. Empty: nobody wants to know.
@@ -117,6 +120,8 @@ struct RunReport {
     Instant finished_at{}; ///< as the backend recorded it
     std::vector<ArtifactRecord> inputs;
     std::vector<ArtifactRecord> outputs;
+    /// Failed: this backend ends so what was cancelled, and does not say which it was.
+    bool cancel_ends_failed = false;
     std::string note;            ///< one line: what was odd, a flap say; empty: nothing
     std::optional<SeenRun> seen; ///< of a run that weir did not launch
 };

@@ -41,6 +41,7 @@ RunReport report_of(RunId run, const RunView& view, const AttemptView& attempt,
             cancel_reason != nullptr && !cancel_reason->empty() ? *cancel_reason : "ended on request";
     } else {
         report.outcome = Outcome::Failed;
+        report.cancel_ends_failed = true;
         report.error = failure_of(view);
     }
     report.outputs = view.artifacts;

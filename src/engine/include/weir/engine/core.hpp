@@ -30,7 +30,7 @@ inline constexpr int decision_semantics = 2; // ADR 10
 /// Documented limits of the core.
 struct CoreLimits {
     int places_per_trigger = 16;                       ///< launches of one trigger whose reply is open
-    int places = 256;                                  ///< the same, all together
+    int places = 256;                                  ///< the same on one backend
     std::size_t waiting_max = 10'000;                  ///< firings one paused or tripped trigger holds back
     int failures_per_hour = 100;                       ///< failed decisions stored per trigger and hour
     Duration report_grace = std::chrono::seconds(30);  ///< a flow's own report may be that much later
@@ -169,7 +169,7 @@ class Core {
     using TimerName = std::tuple<ledger::TriggerNo, ledger::TimerKind, std::string>;
     std::map<TimerName, ledger::TimerSetRow> timers_;
     std::set<std::pair<Instant, TimerName>> due_;
-    int places_ = 0;
+    std::map<std::string, int> places_; ///< taken, by backend
     ledger::TriggerNo next_trigger_{1};
     ledger::DecisionNo next_decision_{1};
     ledger::RunNo next_run_{1};

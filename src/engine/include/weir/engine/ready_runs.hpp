@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <utility>
 
@@ -10,51 +11,57 @@
 
 namespace weir::engine {
 
-/// Runs that wait for a place, oldest first. A trigger that has used up its places may have thousands of
-/// them: they are kept by trigger, so that whoever looks for one to send passes by all of them at once.
+/// Runs that wait for a place, oldest first. A trigger that has used up its places, or a backend that is
+/// away, may have thousands of them: they are kept by both, so that whoever looks for one to send passes by
+/// all of them at once.
 class ReadyRuns {
   public:
     /// A place in the order of all ready runs.
     using Order = std::int64_t;
     using Entry = std::pair<Order, ledger::RunNo>;
 
+    /// Runs of one trigger for one backend. Runs asked for by hand stand under trigger 0.
+    using Lane = std::pair<ledger::TriggerNo, std::string>;
+
+    [[nodiscard]] static Lane lane_of(const ledger::RunRow& run) { return {run.trigger, run.backend}; }
     [[nodiscard]] bool empty() const { return where_.empty(); }
-    void push_back(ledger::TriggerNo trigger, ledger::RunNo run) { put(trigger, run, last_++); }
-    void push_front(ledger::TriggerNo trigger, ledger::RunNo run) { put(trigger, run, --first_); }
+    [[nodiscard]] bool empty(const Lane& lane) const { return by_lane_.count(lane) == 0; }
+    void push_back(const ledger::RunRow& run) { put(run, last_++); }
+    void push_front(const ledger::RunRow& run) { put(run, --first_); }
 
     /// Nothing happens if the run is not here.
     void erase(ledger::RunNo run) {
         const auto found = where_.find(run.value);
         if (found == where_.end()) return;
-        const auto [trigger, order] = found->second;
-        auto& runs = by_trigger_.at(trigger);
-        runs.erase(order);
-        if (runs.empty()) by_trigger_.erase(trigger);
+        const auto [lane, order] = found->second;
+        lane->second.erase(order);
+        if (lane->second.empty()) by_lane_.erase(lane);
         where_.erase(found);
     }
 
-    /// The trigger's first ready run after that place in the order.
-    [[nodiscard]] std::optional<Entry> after(ledger::TriggerNo trigger, Order order) const {
-        const auto found = by_trigger_.find(trigger);
-        if (found == by_trigger_.end()) return std::nullopt;
+    /// The lane's first ready run after that place in the order.
+    [[nodiscard]] std::optional<Entry> after(const Lane& lane, Order order) const {
+        const auto found = by_lane_.find(lane);
+        if (found == by_lane_.end()) return std::nullopt;
         const auto next = found->second.upper_bound(order);
         if (next == found->second.end()) return std::nullopt;
         return *next;
     }
 
-    /// Trigger -> its ready runs. Runs asked for by hand stand under trigger 0.
-    [[nodiscard]] const std::map<ledger::TriggerNo, std::map<Order, ledger::RunNo>>& by_trigger() const {
-        return by_trigger_;
-    }
+    /// Lane -> its ready runs.
+    [[nodiscard]] const std::map<Lane, std::map<Order, ledger::RunNo>>& by_lane() const { return by_lane_; }
 
   private:
-    void put(ledger::TriggerNo trigger, ledger::RunNo run, Order order) {
-        by_trigger_[trigger].emplace(order, run);
-        where_[run.value] = {trigger, order};
+    using Lanes = std::map<Lane, std::map<Order, ledger::RunNo>>;
+
+    void put(const ledger::RunRow& run, Order order) {
+        const auto lane = by_lane_.try_emplace(lane_of(run)).first;
+        lane->second.emplace(order, run.no);
+        where_[run.no.value] = {lane, order};
     }
 
-    std::map<ledger::TriggerNo, std::map<Order, ledger::RunNo>> by_trigger_;
-    std::unordered_map<std::int64_t, std::pair<ledger::TriggerNo, Order>> where_;
+    Lanes by_lane_;
+    std::unordered_map<std::int64_t, std::pair<Lanes::iterator, Order>> where_;
     Order first_ = 0, last_ = 0;
 };
 

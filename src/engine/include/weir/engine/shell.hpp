@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <weir/base/clock.hpp>
+#include <weir/base/sync.hpp>
 #include <weir/engine/core.hpp>
 #include <weir/events/bus.hpp>
 #include <weir/flows/launcher.hpp>
@@ -148,6 +149,13 @@ class Shell {
     /// Events that wait for the outside bus, and why they do not go out (empty: they do).
     [[nodiscard]] std::size_t outgoing() const { return outgoing_.size(); }
     [[nodiscard]] std::string outgoing_trouble() const;
+    /// Open runs that wait for what their backend cannot tell: it is not configured, or does not take a
+    /// cancel. Thread: any.
+    [[nodiscard]] std::vector<flows::WaitingLaunch> troubles() const;
+    /// Backends that are not configured -> runs that were open on them at the start.
+    [[nodiscard]] const std::map<std::string, std::size_t>& missing_backends() const {
+        return missing_backends_;
+    }
     /// The ledger cannot take a commit just now; empty: all is well.
     [[nodiscard]] const std::string& stalled() const { return stalled_; }
 
@@ -191,6 +199,17 @@ class Shell {
     void refused(const ledger::OutgoingRow& row, const Error& error);
 
     void resume_runs();
+    // troubles.cpp: what runs wait for that their backend cannot tell
+    bool backend_is_missing(const ledger::RunRow& run);
+    void without_backend(const Act& act, const ledger::RunRow& run);
+    void end_unseen(const ledger::RunRow& run, flows::Outcome outcome, std::string reason);
+    void trouble(const ledger::RunRow& run, std::string reason, Instant next, int tries);
+    void forget_trouble(const RunId& run);
+    void cancel(const Act& act, int tries);
+    void cancel_answered(const Act& act, int tries, const Status& status);
+    [[nodiscard]] static bool ended_on_request(const ledger::RunRow& run, const flows::RunReport& report);
+    [[nodiscard]] Duration pause_after(int tries) const;
+    [[nodiscard]] Instant time_of(const flows::RunReport& report) const;
     void read_streams();
     void read(Stream& stream);
     std::optional<Choice> choose();
@@ -278,6 +297,8 @@ class Shell {
         int looks = 0;       ///< in vain, so far
     };
     std::map<ledger::RunNo, Fresh> fresh_;
+    Sync<std::map<RunId, flows::WaitingLaunch>> troubles_;
+    std::map<std::string, std::size_t> missing_backends_;
     std::set<ledger::RunNo> postponed_;            ///< their backend asked for patience: nothing has left
     std::map<std::pair<RunId, int>, Instant> odd_; ///< contradictions recorded by this process
     /// Of attempts that follow one whose settlement is not in the ledger yet; with their times.
