@@ -50,8 +50,10 @@ Result<Response> Api::Impl::why(const Call& call) {
     if (!run.empty()) {
         WEIR_ASSIGN(id, read_run_id(run));
         const auto row = call.reader.run(id);
-        const auto waiting = row.ok() ? waiting_launch(*row) : std::nullopt;
-        WEIR_ASSIGN(answer, engine::why_run(call.reader, id, waiting ? &*waiting : nullptr));
+        const auto waits = waiting_runs();
+        const auto waiting = waits.find(id);
+        const bool open = row.ok() && row->state != ledger::RunState::Settled && waiting != waits.end();
+        WEIR_ASSIGN(answer, engine::why_run(call.reader, id, open ? &waiting->second : nullptr));
         if (format == "text") return text_response(answer.text + "\n");
         return json_response(answer.json + "\n");
     }

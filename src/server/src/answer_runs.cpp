@@ -36,23 +36,24 @@ Status check_run(const Call& call, const RunId& id) {
 
 } // namespace
 
-std::optional<flows::WaitingLaunch> Api::Impl::waiting_launch(const ledger::RunRow& row) const {
-    if (row.state == ledger::RunState::Settled || !ports.waiting) return std::nullopt;
-    for (auto& launch : ports.waiting())
-        if (launch.run == row.id) return std::move(launch);
-    return std::nullopt;
+Api::Impl::WaitingRuns Api::Impl::waiting_runs() const {
+    WaitingRuns all;
+    if (ports.waiting)
+        for (auto& launch : ports.waiting())
+            all.insert_or_assign(launch.run, std::move(launch));
+    return all;
 }
 
-std::string Api::Impl::run_line_now(const ledger::RunRow& row) const {
+std::string Api::Impl::run_line_now(const ledger::RunRow& row, const WaitingRuns& waits) const {
     auto line = engine::run_line(row);
-    const auto waiting = waiting_launch(row);
-    if (!waiting) return line;
+    const auto waiting = waits.find(row.id);
+    if (waiting == waits.end() || row.state == ledger::RunState::Settled) return line;
     line.pop_back(); // its brace
     return line + ", \"waiting\": " +
            JsonObject()
-               .text("reason", waiting->reason)
-               .time("next_at", waiting->next)
-               .number("tries", waiting->tries)
+               .text("reason", waiting->second.reason)
+               .time("next_at", waiting->second.next)
+               .number("tries", waiting->second.tries)
                .end() +
            "}";
 }
@@ -63,9 +64,10 @@ Result<Response> Api::Impl::list_runs(const Call& call) {
     WEIR_TRY(check_word("outcome", query.outcome, outcomes));
     WEIR_ASSIGN(after, call.reader.head());
     WEIR_ASSIGN(page, call.reader.runs(query));
+    const auto waits = waiting_runs();
     std::vector<std::string> lines;
     for (const auto& row : page.rows) {
-        lines.push_back(run_line_now(row));
+        lines.push_back(run_line_now(row, waits));
         after = std::max(after, row.created_seq);
     }
     return listing(call, lines, page.next, after);
@@ -74,7 +76,7 @@ Result<Response> Api::Impl::list_runs(const Call& call) {
 Result<Response> Api::Impl::show_run(const Call& call) {
     WEIR_ASSIGN(id, read_run_id(call.values[0]));
     WEIR_ASSIGN(row, call.reader.run(id));
-    return json_response(run_line_now(row) + "\n");
+    return json_response(run_line_now(row, waiting_runs()) + "\n");
 }
 
 Result<Response> Api::Impl::start_run(const Call& call) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -74,10 +75,11 @@ struct Api::Impl {
     Result<Response> retry_run(const Call& call);
     Result<Response> list_tasks(const Call& call);
     Result<Response> show_log(const Call& call);
-    /// Why a run that was sent has not left yet, if its backend knows.
-    [[nodiscard]] std::optional<flows::WaitingLaunch> waiting_launch(const ledger::RunRow& row) const;
+    using WaitingRuns = std::map<RunId, flows::WaitingLaunch>;
+    /// What open runs wait for, where their backend or the engine knows.
+    [[nodiscard]] WaitingRuns waiting_runs() const;
     /// A run's line with that.
-    [[nodiscard]] std::string run_line_now(const ledger::RunRow& row) const;
+    [[nodiscard]] std::string run_line_now(const ledger::RunRow& row, const WaitingRuns& waits) const;
     // answer_reports.cpp
     Result<Response> report_run(const Call& call);
     // answer_triggers.cpp
