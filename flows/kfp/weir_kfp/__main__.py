@@ -12,8 +12,8 @@ import traceback
 from typing import Any, List, Optional
 
 from .compiling import compile as compile_pipeline
-from .errors import WeirError
-from .following import is_pipeline, specs_of
+from .errors import Problems, WeirError
+from .following import forgotten, is_pipeline, specs_of
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -43,6 +43,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
 def compile_file(file: str, functions: Optional[List[str]], output: Optional[str]) -> List[str]:
     """The documents written for one file."""
     module = load(file)
+    raise_forgotten()
     found = {
         name: each
         for name, each in vars(module).items()
@@ -60,6 +61,14 @@ def compile_file(file: str, functions: Optional[List[str]], output: Optional[str
         stem = str(found[name].pipeline_spec.pipeline_info.name)
         written.append(compile_pipeline(found[name], os.path.join(folder, stem + ".yaml")))
     return written
+
+
+def raise_forgotten() -> None:
+    """Raises if a decorator of the loaded files stands where it does nothing."""
+    problems = Problems()
+    for place, message in forgotten():
+        problems.add(place, message)
+    problems.raise_any()
 
 
 def load(file: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from .documents import flow_document, trigger_document, unique_names
 from .errors import DefinitionError, Place, Problems
-from .following import is_pipeline, not_followed, specs_of
+from .following import forgotten, is_pipeline, not_followed, specs_of
 from .parameters import Input, inputs_of
 from .reporting import FUNCTION
 from .specs import FlowSpec, Specs, TriggerSpec
@@ -76,6 +76,8 @@ def documents_of(
         (spec, trigger_document(spec, name, flow.team, inputs, problems)) for spec in specs.triggers
     ]
     unique_names(made, problems)
+    for place, message in forgotten(flow.place.file):
+        problems.add(place, message)
     problems.raise_any()
     from .yaml_text import documents_text
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import linecache
+import re
 from typing import Any, Callable, Mapping, NoReturn, Optional, Sequence, TypeVar, Union
 
-from .errors import caller_place
+from .errors import DefinitionError, Place, caller_place
 from .following import attach
 from .specs import Common, FlowSpec, Leaf, Outcomes, Parameter, TriggerSpec, common_of, refuse_unknown
 
@@ -54,6 +56,7 @@ def trigger(
     Text that would not be accepted by weir is refused when the pipeline is compiled, with this line.
     """
     place = caller_place(1)
+    _refuse_bare("@weir.trigger", event, '("data.ready")', place)
     common = common_of(locals())
     known = ("source", "subject", "where", "all", "key", "within", "consume", "clock", *_COMMON)
     refuse_unknown("@weir.trigger", unknown, known, place)
@@ -91,6 +94,7 @@ def on_finish(
     The other options are those of `trigger()`.
     """
     place = caller_place(1)
+    _refuse_bare("@weir.on_finish", flow, '(train)', place)
     common = common_of(locals())
     refuse_unknown("@weir.on_finish", unknown, ("outcome", "team", "where", *_COMMON), place)
     fields = {"finish": flow, "outcome": outcome, "team": team, "where": where}
@@ -120,6 +124,7 @@ def schedule(
     The other options are those of `trigger()`.
     """
     place = caller_place(1)
+    _refuse_bare("@weir.schedule", cron, '("0 7 * * *")', place)
     common = common_of(locals())
     refuse_unknown("@weir.schedule", unknown, ("timezone", "where", *_COMMON), place)
     fields = {"schedule": cron, "timezone": timezone, "where": where}
@@ -159,10 +164,21 @@ def flow(
         memory_bytes_max, parallel.
     """
     place = caller_place(1)
+    _refuse_bare("@weir.flow", name, "()", place)
     options = dict(locals())
     refuse_unknown("@weir.flow", unknown, _FLOW_OPTIONS, place)
     fields = {each: options[each] for each in _FLOW_OPTIONS if each not in ("name", "team", "backend")}
     return _applying(FlowSpec(place, name, team, backend, fields))
+
+
+def _refuse_bare(owner: str, first: object, example: str, place: Place) -> None:
+    """Raises if what should be decorated arrived as the first option: the decorator stands without parentheses.
+
+    @weir.on_finish does take a pipeline there, so that its line is looked at.
+    """
+    bare = re.fullmatch(r"\s*@[\w.\s]+(#.*)?", linecache.getline(place.file, place.line).rstrip("\n"))
+    if callable(first) and (bare or owner != "@weir.on_finish"):
+        raise DefinitionError(f"{place}: {owner} stands without its parentheses; write {owner}{example}")
 
 
 def _applying(spec: Union[FlowSpec, TriggerSpec]) -> Callable[[Pipeline], Pipeline]:

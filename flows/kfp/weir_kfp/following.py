@@ -11,16 +11,19 @@ import contextvars
 import functools
 import os
 import sys
+import weakref
 from types import FrameType
-from typing import Any, Callable, Dict, Iterator, Optional, TypeVar, Union, cast
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, TypeVar, Union, cast
 
-from .errors import DefinitionError
+from .errors import DefinitionError, Place
 from .specs import FlowSpec, Specs, TriggerSpec
 
 Target = TypeVar("Target")
 _SPECS = "_weir_specs"
 _quiet: contextvars.ContextVar[bool] = contextvars.ContextVar("weir_kfp_quiet", default=False)
 _followed: Dict[type, type] = {}
+#: Decorated functions, which wait for their @dsl.pipeline.
+_waiting: "weakref.WeakSet[Any]" = weakref.WeakSet()
 
 
 def is_pipeline(candidate: object) -> bool:
@@ -31,6 +34,22 @@ def is_pipeline(candidate: object) -> bool:
 def specs_of(pipeline: object) -> Optional[Specs]:
     """What was decorated onto a pipeline; None if it carries no decorator of this package."""
     return cast(Optional[Specs], getattr(pipeline, "__dict__", {}).get(_SPECS))
+
+
+def forgotten(file: Optional[str] = None) -> List[Tuple[Place, str]]:
+    """What is wrong with decorators (of one file, or of all) on functions that never became pipelines."""
+    return sorted(
+        (
+            spec.place,
+            f"{_word(spec)} stands on the function {function.__name__}, which @dsl.pipeline made no pipeline of: "
+            "write @dsl.pipeline above it; on a component no decorator of weir does anything",
+        )
+        for function in _waiting
+        for specs in [specs_of(function)]
+        if specs is not None and not specs.taken
+        for spec in [*specs.flows, *specs.triggers]
+        if file is None or spec.place.file == file
+    )
 
 
 def attach(target: Target, spec: Union[FlowSpec, TriggerSpec]) -> Target:
@@ -44,8 +63,11 @@ def attach(target: Target, spec: Union[FlowSpec, TriggerSpec]) -> Target:
             pending.add(spec)
             return target
         return cast(Target, _before_pipeline(cast(Callable[..., Any], target), spec))
-    name = spec.decorator if isinstance(spec, TriggerSpec) else "@weir.flow"
-    raise DefinitionError(f"{spec.place}: {name} stands on a @dsl.pipeline, not on {type(target).__name__}")
+    raise DefinitionError(f"{spec.place}: {_word(spec)} stands on a @dsl.pipeline, not on {type(target).__name__}")
+
+
+def _word(spec: Union[FlowSpec, TriggerSpec]) -> str:
+    return spec.decorator if isinstance(spec, TriggerSpec) else "@weir.flow"
 
 
 def _adopt(pipeline: Any) -> Specs:
@@ -71,6 +93,7 @@ def _before_pipeline(function: Callable[..., Any], spec: Union[FlowSpec, Trigger
                 f"{spec.place}: the function was called by something else than @dsl.pipeline; "
                 "if that is what stands above, put the decorators of weir above it"
             )
+        specs.taken = True
         made = function(*arguments, **named)
         adopted = _adopt(owner)
         adopted.flows[:0] = specs.flows
@@ -78,6 +101,7 @@ def _before_pipeline(function: Callable[..., Any], spec: Union[FlowSpec, Trigger
         return made
 
     traced.__dict__[_SPECS] = specs
+    _waiting.add(traced)
     return traced
 
 

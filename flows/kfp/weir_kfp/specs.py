@@ -126,6 +126,8 @@ class Specs:
 
     flows: List[FlowSpec] = field(default_factory=list)
     triggers: List[TriggerSpec] = field(default_factory=list)
+    #: Decorated onto a function: whether @dsl.pipeline has made a pipeline of it.
+    taken: bool = False
 
     def add(self, spec: Union[FlowSpec, TriggerSpec]) -> None:
         """Decorators are applied from the bottom up."""
