@@ -22,13 +22,19 @@ from .parameters import describe, plain
 #: The component's function, by which a compiled pipeline shows that it reports.
 FUNCTION = "weir_report"
 _OUTCOMES = ("succeeded", "failed")
+#: By how kfp names the type of a channel, in small letters: Integer, LIST, typing.List[int], Dict[String, Float].
 _ANNOTATIONS = {
-    "String": "str",
-    "Integer": "int",
-    "Float": "float",
-    "Boolean": "bool",
-    "List": "list",
-    "Dict": "dict",
+    "string": "str",
+    "str": "str",
+    "integer": "int",
+    "int": "int",
+    "float": "float",
+    "double": "float",
+    "boolean": "bool",
+    "bool": "bool",
+    "list": "list",
+    "dict": "dict",
+    "struct": "dict",
 }
 _BASE_IMAGE = "python:3.11"
 _NAMES_MAX = 256
@@ -160,13 +166,16 @@ def _annotation(thing: Any, artifact: bool) -> Tuple[str, Any]:
     if hasattr(thing, "component_spec"):
         raise ValueError('is a whole task; give its output: task.output, or task.outputs["name"]')
     if _is_channel(thing):
-        if any(each.__name__ == "PipelineArtifactChannel" for each in type(thing).__mro__):
-            if getattr(thing, "is_artifact_list", False):
-                raise ValueError("is a list of artifacts; report them one by one")
+        kind = str(thing.channel_type)
+        single = any(each.__name__ == "PipelineArtifactChannel" for each in type(thing).__mro__)
+        # dsl.Collected of artifacts is no artifact's channel, but has the type of one: system.Model@0.0.1.
+        if single or "@" in kind:
+            if not single or getattr(thing, "is_artifact_list", False):
+                raise ValueError("is a list of artifacts; report them one by one, inside their loop")
             return "Input[Artifact]", thing
         if artifact:
             raise ValueError("is a parameter, no artifact; it belongs to outputs")
-        return _ANNOTATIONS.get(str(thing.channel_type), "str"), thing
+        return _channel_annotation(kind), thing
     if artifact:
         raise ValueError(f"is {describe(thing)}; expected an artifact of a task")
     constant = plain(thing)
@@ -176,6 +185,11 @@ def _annotation(thing: Any, artifact: bool) -> Tuple[str, Any]:
         if isinstance(constant, kind):
             return annotation, constant
     return "dict", constant
+
+
+def _channel_annotation(kind: str) -> str:
+    word = re.match(r"(?:(?:typing\.)?Optional\[)?(?:typing\.)?(\w*)", kind)
+    return _ANNOTATIONS.get(word[1].lower() if word is not None else "", "str")
 
 
 def _is_channel(thing: Any) -> bool:

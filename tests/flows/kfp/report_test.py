@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import typing
 import unittest
 
 import weir_kfp as weir
@@ -16,6 +17,20 @@ from rig import compiled, count, echo, environment, fit, stub
 
 HERE = os.path.abspath(__file__)
 RUN = "4c1f/7"
+
+
+@dsl.component(base_image="python:3.11", install_kfp_package=False)
+def double(number: int) -> int:
+    return 2 * number
+
+
+def typed(annotated):
+    """A component that returns this type."""
+
+    def make(text: str) -> annotated:
+        return text
+
+    return dsl.component(make, base_image="python:3.11", install_kfp_package=False)
 
 
 def all_tasks(ir):
@@ -129,6 +144,49 @@ class Compiled(unittest.TestCase):
         self.assertEqual(sorted(artifacts), ["artifact_model", "output_model_uri"])
         self.assertEqual(sorted(task["dependentTasks"]), ["count", "fit"])
         self.assertNotIn("env", container)
+
+    def test_lists_and_maps_as_authors_write_them(self):
+        def body(annotated):
+            @dsl.pipeline
+            def made(numbers: annotated, table: str):
+                with dsl.ParallelFor([1, 2]) as item:
+                    doubled = double(number=item)
+                made_by_task = typed(annotated)(text=table)
+                weir.report(
+                    outputs={"input": numbers, "task": made_by_task.output, "all": dsl.Collected(doubled.output)},
+                    install_kfp_package=False,
+                )
+
+            return made
+
+        cases = [(list, "LIST"), (typing.List[int], "LIST"), (typing.List, "LIST"), (typing.List[typing.Dict[str, str]], "LIST"),
+                 (dict, "STRUCT"), (typing.Dict[str, float], "STRUCT"), (typing.Dict, "STRUCT")]  # fmt: skip
+        if kfp_version() >= (2, 5):  # the older refuse these themselves
+            cases += [(list[int], "LIST"), (dict[str, int], "STRUCT")]
+        for annotated, kind in cases:
+            with self.subTest(annotated):
+                inputs = report_task(compiled(body(annotated))[0])[0]["inputDefinitions"]["parameters"]
+                given = [inputs["output_" + name]["parameterType"] for name in ("input", "task", "all")]
+                self.assertEqual(given, [kind, kind, "LIST"])
+
+    def test_what_may_be_left_out(self):
+        for annotated, kind in [(int, "NUMBER_INTEGER"), (str, "STRING"), (typing.List[int], "LIST"), (typing.Dict, "STRUCT")]:
+
+            @dsl.pipeline
+            def made(given: typing.Optional[annotated] = None):
+                weir.report(outputs={"given": given})
+
+            inputs = report_task(compiled(made)[0])[0]["inputDefinitions"]["parameters"]
+            self.assertEqual(inputs["output_given"]["parameterType"], kind)
+
+    def test_artifacts_of_a_loop(self):
+        with self.assertRaisesRegex(weir.DefinitionError, "artifacts.models: is a list of artifacts; report them one by one"):
+
+            @dsl.pipeline
+            def made(table: str):
+                with dsl.ParallelFor([1, 2]):
+                    fitted = fit(table=table)
+                weir.report(artifacts={"models": dsl.Collected(fitted.outputs["model"])})
 
     def test_the_pod_needs_nothing_of_this_package(self):
         for pipeline in (exit_pipeline(), last_task_pipeline()):
