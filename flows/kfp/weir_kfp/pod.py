@@ -50,7 +50,10 @@ def deliver(
     wait = 0.5
     while True:
         headers = {"Content-Type": content_type, "Accept": "application/json"}
-        shown = token()
+        shown = token().strip()
+        # http.client refuses such a value too, but says it aloud.
+        if not all(" " <= sign <= "~" or "\xa0" <= sign <= "\xff" for sign in shown):
+            raise RuntimeError("the token holds a control character or one that no header can carry")
         if shown:
             headers["Authorization"] = "Bearer " + shown
         pause = 0.0
@@ -105,9 +108,9 @@ def send_report(
     def token() -> str:
         path = os.environ.get("WEIR_TOKEN_FILE", "")
         if not path:
-            return os.environ.get("WEIR_TOKEN", "").strip()
-        with open(path, encoding="utf-8") as file:
-            return file.read().strip()
+            return os.environ.get("WEIR_TOKEN", "")
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
 
     def body() -> bytes:
         report = {}  # type: Dict[str, Any]
@@ -121,7 +124,7 @@ def send_report(
                 said = status.error_message or "the tasks ended as " + (str(status.state) or "unknown")
                 report["error"] = said[:4096]
         if outputs:
-            report["outputs"] = outputs
+            report["outputs"] = {name: each for name, each in outputs.items() if each is not None}
         if artifacts:
             report["artifacts"] = [
                 {"name": name, "uri": each.uri, "type": each.schema_title, "metadata": dict(each.metadata)}

@@ -61,14 +61,17 @@ def publish(
     if urllib.parse.urlsplit(address).scheme not in ("http", "https"):
         raise ValueError(f"{address!r} is not a server's address; expected http://HOST:PORT")
 
+    if token is not None and not isinstance(token, str):
+        raise ValueError(f"token must be text, not {token.__class__.__name__}")
+
     def shown() -> str:
         if token is not None:
             return token
         path = token_file or os.environ.get("WEIR_TOKEN_FILE")
         if not path:
-            return os.environ.get("WEIR_TOKEN", "").strip()
-        with open(path, encoding="utf-8") as file:
-            return file.read().strip()
+            return os.environ.get("WEIR_TOKEN", "")
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
 
     try:
         pod.deliver(

@@ -71,7 +71,8 @@ def report(
 
         weir.report(outputs={"model_uri": fit.outputs["model_uri"]}, artifacts={"model": fit.outputs["model"]})
 
-    outputs: name -> a task's output, an input of the pipeline or a constant. An artifact becomes its URI.
+    outputs: name -> a task's output, an input of the pipeline or a constant. An artifact becomes its URI; an input
+        that the run was started without is left out.
     artifacts: name -> a task's output artifact; reported with URI, type and metadata.
     outcome: "succeeded" or "failed", said by the pipeline itself; an exit task finds it out.
     exit_task: whether it is one; if left out, it is when neither outputs, artifacts nor outcome are given.
@@ -175,7 +176,9 @@ def _annotation(thing: Any, artifact: bool) -> Tuple[str, Any]:
             return "Input[Artifact]", thing
         if artifact:
             raise ValueError("is a parameter, no artifact; it belongs to outputs")
-        return _channel_annotation(kind), thing
+        annotation = _channel_annotation(kind)
+        # An input of the pipeline may be left out where the run is started.
+        return annotation if thing.task_name else f"Optional[{annotation}] = None", thing
     if artifact:
         raise ValueError(f"is {describe(thing)}; expected an artifact of a task")
     constant = plain(thing)
@@ -202,6 +205,7 @@ def source_of(is_exit: bool, inputs: List[_Input], outputs: List[str], artifacts
     arguments += [f"{name}: {annotation}" for name, annotation, _ in inputs]
     if is_exit:
         arguments.append("status: PipelineTaskFinalStatus")
+    arguments.sort(key=lambda argument: argument.endswith("= None"))
     body = "\n\n".join(inspect.getsource(each) for each in (pod.deliver, pod.send_report))
     said = f"{{{', '.join(outputs)}}}, [{', '.join(artifacts)}]"
     call = f"send_report(run_id, server, options, {'status' if is_exit else 'None'}, {said})\n"

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import traceback
 import unittest
 from unittest import mock
 
@@ -98,6 +99,23 @@ class Publish(unittest.TestCase):
                         weir.publish("a", retry_for=0)
         shown = [headers["Authorization"] for _, headers, _ in self.stub.requests]
         self.assertEqual(shown, ["Bearer " + word for word in ("plain", "old", "old", "new", "given")])
+
+    def test_a_token_that_no_header_can_carry_is_refused_unseen(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "token"
+            file.write_bytes(b"s3cret\xff\n")
+            cases = [{"token": text} for text in ("s3cret\nline", "s3cret\x00", "s3cret\x7f", "s3cret\u2028x", "s3cret\ud800")]
+            for options in [*cases, {"token_file": str(file)}]:
+                with self.subTest(options), self.assertRaises(weir.PublishError) as caught:
+                    self.publish("a", **options)
+                said = "".join(traceback.format_exception(caught.exception))
+                self.assertIn("the token holds a control character or one that no header can carry", said)
+                self.assertNotIn("s3cret", said.replace(repr(options), ""))
+        with self.assertRaisesRegex(ValueError, "token must be text, not int"):
+            self.publish("a", token=3)
+        self.assertEqual(self.stub.requests, [])
+        self.publish("a", token=" s3cret\r\n")
+        self.assertEqual(self.stub.requests[0][1]["Authorization"], "Bearer s3cret")
 
     def test_what_could_never_be_an_event(self):
         cases = [

@@ -176,8 +176,8 @@ class Compiled(unittest.TestCase):
             def made(given: typing.Optional[annotated] = None):
                 weir.report(outputs={"given": given})
 
-            inputs = report_task(compiled(made)[0])[0]["inputDefinitions"]["parameters"]
-            self.assertEqual(inputs["output_given"]["parameterType"], kind)
+            given = report_task(compiled(made)[0])[0]["inputDefinitions"]["parameters"]["output_given"]
+            self.assertEqual((given["parameterType"], given["isOptional"]), (kind, True))
 
     def test_artifacts_of_a_loop(self):
         with self.assertRaisesRegex(weir.DefinitionError, "artifacts.models: is a list of artifacts; report them one by one"):
@@ -291,6 +291,14 @@ class Run(unittest.TestCase):
         self.assertEqual(body, {"flow": "ads/train", "labels": {"by": "kfp"}, "outcome": "succeeded"})
         self.assertEqual(headers["Authorization"], "Bearer s3cret")
 
+    def test_the_token_is_not_said(self):
+        for options in ({}, {"required": False}):
+            status, said = Component(exit_pipeline(server=self.stub.url, **options)).run(GOOD, WEIR_TOKEN="s3\ncret")
+            self.assertEqual(status == 0, bool(options), said)
+            self.assertIn("the token holds a control character", said)
+            self.assertNotRegex(said, r"s3\W|\bcret")
+        self.assertEqual(self.stub.requests, [])
+
     def test_what_a_run_made(self):
         values = {"output_auc": 0.5, "output_rows": 3, "output_table": "orders"}
         body = self.report_of(
@@ -311,6 +319,14 @@ class Run(unittest.TestCase):
                 ],
             },
         )  # fmt: skip
+
+    def test_an_input_that_was_left_out(self):
+        @dsl.pipeline
+        def made(kept: typing.Optional[typing.List[int]] = None, gone: typing.Optional[int] = None):
+            weir.report(outputs={"kept": kept, "gone": gone}, server=self.stub.url, install_kfp_package=False)
+
+        self.assertEqual(self.report_of(Component(made), {"output_kept": [1]})[1], {"outputs": {"kept": [1]}})
+        self.assertEqual(self.report_of(Component(made), {})[1], {"outputs": {}})
 
     def test_weir_is_away_for_a_moment(self):
         self.stub.answers = [(503, {"detail": "starting"}, {}), None]
