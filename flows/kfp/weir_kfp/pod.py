@@ -46,6 +46,7 @@ def deliver(
             answer = {}
         return answer
 
+    bytes_max = 1 << 20
     deadline = time.monotonic() + retry_for
     wait = 0.5
     while True:
@@ -59,12 +60,18 @@ def deliver(
         pause = 0.0
         try:
             with opener.open(urllib.request.Request(url, body, headers, method="POST"), timeout=30) as reply:
-                answer = answer_of(reply.status, reply.read(1 << 20))
+                text = reply.read(bytes_max)
+                if reply.length and len(text) < bytes_max:
+                    raise http.client.IncompleteRead(b"", reply.length)
+                answer = answer_of(reply.status, text)
                 if reply.status == 202:
                     return answer
                 raise RuntimeError("%s answered %d instead of 202; is it a weir server?" % (url, reply.status))
         except urllib.error.HTTPError as error:
-            answer = answer_of(error.code, error.read(1 << 20))
+            try:
+                answer = answer_of(error.code, error.read(bytes_max))
+            except (OSError, http.client.HTTPException):
+                answer = {}  # the status has come, and says what to do
             why = "%s answered %d: %s" % (url, error.code, answer.get("detail") or error.reason)
             for problem in answer.get("problems") or []:
                 why += "\n  " + str(problem)

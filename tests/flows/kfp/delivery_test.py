@@ -55,6 +55,16 @@ class Publish(unittest.TestCase):
         self.assertEqual(self.waits[0], 7)
         self.assertTrue(all(0 < wait <= 60 for wait in self.waits))
 
+    def test_an_answer_that_breaks_off(self):
+        short, chunked = {"Content-Length": "99"}, {"Content-Length": "0", "Transfer-Encoding": "chunked"}
+        self.stub.answers = [(503, b'{"det', short), (503, b"20\r\nabc", {**chunked, "Connection": "close"}), (202, b'{"reco', short)]
+        self.publish("a")
+        self.assertEqual(len(self.stub.requests), 4)
+        self.stub.answers = [(400, b"20\r\nabc", {**chunked, "Connection": "close"})]
+        with self.assertRaisesRegex(weir.PublishError, "answered 400: Bad Request"):
+            self.publish("a")
+        self.assertEqual(len(self.stub.requests), 5)
+
     def test_refused_for_good(self):
         cases = [
             (400, {"detail": "type: is empty", "problems": ["first", "second"]}, {}, "400: type: is empty\n  first\n  second"),

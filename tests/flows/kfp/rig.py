@@ -58,7 +58,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", **headers}.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(text)))
+        if "Content-Length" not in headers:
+            self.send_header("Content-Length", str(len(text)))
+        elif int(headers["Content-Length"]) > len(text):  # the answer breaks off
+            self.close_connection = True
         self.end_headers()
         self.wfile.write(text)
 
