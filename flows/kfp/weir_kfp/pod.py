@@ -129,7 +129,8 @@ def send_report(
             report["outcome"] = "succeeded" if good else "failed"
             if not good:
                 said = status.error_message or "the tasks ended as " + (str(status.state) or "unknown")
-                report["error"] = said[:4096]
+                # weir takes 4096 bytes.
+                report["error"] = said.encode("utf-8", "replace")[:4096].decode("utf-8", "ignore")
         if outputs:
             report["outputs"] = {name: each for name, each in outputs.items() if each is not None}
         if artifacts:
@@ -137,6 +138,12 @@ def send_report(
                 {"name": name, "uri": each.uri, "type": each.schema_title, "metadata": dict(each.metadata)}
                 for name, each in artifacts
             ]
+        parts = [("outputs." + name, each) for name, each in outputs.items()]
+        for name, part in parts + [("artifacts." + name, dict(each.metadata)) for name, each in artifacts]:
+            try:
+                json.dumps(part, allow_nan=False, ensure_ascii=False).encode("utf-8")
+            except (TypeError, ValueError) as error:
+                raise ValueError("%s cannot be reported: %s" % (name, error)) from None
         text = json.dumps(report, allow_nan=False, ensure_ascii=False).encode("utf-8")
         if len(text) > 1 << 20:
             raise ValueError("the report has %d bytes; weir takes 1048576" % len(text))

@@ -291,6 +291,26 @@ class Run(unittest.TestCase):
         self.assertEqual(body, {"flow": "ads/train", "labels": {"by": "kfp"}, "outcome": "succeeded"})
         self.assertEqual(headers["Authorization"], "Bearer s3cret")
 
+    def test_an_error_in_any_words(self):
+        component = Component(exit_pipeline(server=self.stub.url))
+        cases = [("e" * 5000, "e" * 4096), ("\u00e9" * 3000, "\u00e9" * 2048), ("x" + "\u20ac" * 2000, "x" + "\u20ac" * 1365),
+                 ("a\ud800b\x00", "a?b\x00")]  # fmt: skip
+        for said, wanted in cases:
+            status = {"state": "FAILED", "error": {"code": 3, "message": said}, "pipelineTaskName": "fit"}
+            self.assertEqual(self.report_of(component, {"status": status})[1]["error"], wanted)
+
+    def test_an_output_that_json_cannot_say_is_named(self):
+        component = Component(last_task_pipeline(server=self.stub.url))
+        values = {"output_auc": 0.5, "output_rows": 3, "output_table": "orders"}
+        artifacts = {"artifact_model": MODEL, "output_model_uri": MODEL}
+        for name, wrong in (("auc", float("nan")), ("rows", float("inf")), ("table", "\ud800")):
+            status, said = component.run({**values, "output_" + name: wrong}, artifacts)
+            self.assertNotEqual(status, 0)
+            self.assertIn(f"ValueError: outputs.{name} cannot be reported: ", said)
+        worse = {**MODEL, "metadata": {"loss": float("nan")}}
+        self.assertIn("ValueError: artifacts.model cannot be reported: ", component.run(values, {**artifacts, "artifact_model": worse})[1])
+        self.assertEqual(self.stub.requests, [])
+
     def test_the_token_is_not_said(self):
         for options in ({}, {"required": False}):
             status, said = Component(exit_pipeline(server=self.stub.url, **options)).run(GOOD, WEIR_TOKEN="s3\ncret")
