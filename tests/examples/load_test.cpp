@@ -108,7 +108,7 @@ TEST_CASE("the flows of a Kubeflow server load, and their triggers fit them") {
     CHECK(loaded.flows.size() == 2);
     CHECK(loaded.triggers.size() == 2);
     CHECK(binding_problems(loaded).empty());
-    CHECK(loaded.flows.at("demo/features").parameters.size() == 2);
+    CHECK(loaded.flows.at("demo/features").parameters.size() == 3);
 }
 
 TEST_CASE("every example of a trigger loads") {
