@@ -9,10 +9,11 @@ import shutil
 import subprocess
 import sys
 import traceback
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from .compiling import compile as compile_pipeline
-from .errors import Problems, WeirError
+from .compiling import place_of, placed_documents
+from .errors import DefinitionError, Place, Problems, WeirError
 from .following import forgotten, is_pipeline, specs_of
 
 
@@ -28,10 +29,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
         "--check", nargs="?", const="weir", metavar="PROGRAM", help="let this weir check what was written"
     )
     options = parser.parse_args(arguments)
-    written: List[str] = []
     try:
-        for file in options.files:
-            written += compile_file(file, options.function, options.output)
+        written = compile_files(options.files, options.function, options.output)
     except WeirError as error:
         print(error, file=sys.stderr)
         return 1
@@ -40,35 +39,65 @@ def main(arguments: Optional[List[str]] = None) -> int:
     return check(options.check, written) if options.check else 0
 
 
-def compile_file(file: str, functions: Optional[List[str]], output: Optional[str]) -> List[str]:
-    """The documents written for one file."""
+def compile_files(files: List[str], functions: Optional[List[str]], output: Optional[str]) -> List[str]:
+    """The documents written for the files. Nothing is written if anything is wrong with one of them."""
+    chosen: List[Tuple[str, Any]] = []
+    for file in files:
+        chosen += pipelines_of(file, functions, output)
+    problems = Problems()
+    for place, message in forgotten():
+        problems.add(place, message)
+    taken: Dict[Tuple[str, ...], Place] = {}
+    for path, pipeline in chosen:
+        first = taken.setdefault(("file", path), place_of(pipeline))
+        if first != place_of(pipeline):
+            problems.add(
+                place_of(pipeline),
+                f"the pipeline {pipeline.name} would be written over the one at {first}, to {path}; "
+                "give one of them another name: @dsl.pipeline(name=...)",
+            )
+            continue
+        try:
+            made = placed_documents(pipeline, os.path.basename(path))
+        except DefinitionError as error:
+            problems.take(error)
+            continue
+        refuse_taken(made, taken, problems)
+    problems.raise_any()
+    return [compile_pipeline(pipeline, path) for path, pipeline in chosen]
+
+
+def refuse_taken(
+    made: List[Tuple[Place, Dict[str, Any]]], taken: Dict[Tuple[str, ...], Place], problems: Problems
+) -> None:
+    """Two pipelines cannot have a flow or a trigger of one name: one would take the other's place in weir."""
+    for place, document in made:
+        kind = "trigger" if "trigger" in document else "flow"
+        first = taken.setdefault((kind, str(document.get("team", "")), str(document[kind])), place)
+        if first != place:
+            problems.add(place, f'the {kind} "{document[kind]}" stands at {first} already; give one of them another name=')
+
+
+def pipelines_of(file: str, functions: Optional[List[str]], output: Optional[str]) -> List[Tuple[str, Any]]:
+    """The pipelines of a file that are asked for, each with the path that it is compiled to."""
     module = load(file)
-    raise_forgotten()
     found = {
         name: each
         for name, each in vars(module).items()
         if is_pipeline(each) and each.pipeline_func.__module__ == module.__name__
     }
     missing = [name for name in functions or [] if name not in found]
+    if not missing and not found and forgotten():
+        return []
     if missing or not found:
         known = f"; it has {', '.join(sorted(found))}" if found else ""
         raise WeirError(f"{file}: no @dsl.pipeline {', '.join(missing)}".rstrip() + known)
-    chosen = functions or [name for name, each in found.items() if specs_of(each) is not None] or list(found)
+    named = functions or [name for name, each in found.items() if specs_of(each) is not None] or list(found)
     folder = output or os.path.dirname(os.path.abspath(file))
     os.makedirs(folder, exist_ok=True)
-    written = []
-    for name in chosen:
-        stem = str(found[name].pipeline_spec.pipeline_info.name)
-        written.append(compile_pipeline(found[name], os.path.join(folder, stem + ".yaml")))
-    return written
-
-
-def raise_forgotten() -> None:
-    """Raises if a decorator of the loaded files stands where it does nothing."""
-    problems = Problems()
-    for place, message in forgotten():
-        problems.add(place, message)
-    problems.raise_any()
+    return [
+        (os.path.join(folder, f"{found[name].pipeline_spec.pipeline_info.name}.yaml"), found[name]) for name in named
+    ]
 
 
 def load(file: str) -> Any:

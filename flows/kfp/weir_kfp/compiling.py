@@ -58,6 +58,23 @@ def documents_of(
     manifest: bool = False,
 ) -> str:
     """The text of the documents of a pipeline that is compiled to `file`. Raises DefinitionError with all problems."""
+    made = placed_documents(
+        pipeline, file, pipeline_name=pipeline_name, pipeline_parameters=pipeline_parameters, manifest=manifest
+    )
+    from .yaml_text import documents_text
+
+    return documents_text(f"Written by weir-kfp from {place_of(pipeline).basename}: change it there.", [each for _, each in made])
+
+
+def placed_documents(
+    pipeline: Any,
+    file: str,
+    *,
+    pipeline_name: Optional[str] = None,
+    pipeline_parameters: Optional[Mapping[str, Any]] = None,
+    manifest: bool = False,
+) -> List[Tuple[Place, Dict[str, Any]]]:
+    """The flow's document and its triggers', each with the line that asked for it."""
     specs = specs_of(pipeline) or Specs()
     problems = Problems()
     ir = _ir_of(pipeline)
@@ -69,9 +86,7 @@ def documents_of(
     if local and manifest:
         problems.add(flow.place, '@weir.flow: backend="local" runs the plain pipeline, no Kubernetes manifest of it')
     at_kubeflow = flow.fields.get("pipeline") or compiled_name
-    written: List[Dict[str, Any]] = [
-        flow_document(flow, name, file if local else at_kubeflow, inputs, reports(pipeline), problems)
-    ]
+    document = flow_document(flow, name, file if local else at_kubeflow, inputs, reports(pipeline), problems)
     made: List[Tuple[TriggerSpec, Dict[str, Any]]] = [
         (spec, trigger_document(spec, name, flow.team, inputs, problems)) for spec in specs.triggers
     ]
@@ -79,10 +94,7 @@ def documents_of(
     for place, message in forgotten(flow.place.file):
         problems.add(place, message)
     problems.raise_any()
-    from .yaml_text import documents_text
-
-    source = _place_of(pipeline).basename
-    return documents_text(f"Written by weir-kfp from {source}: change it there.", written + [each for _, each in made])
+    return [(flow.place, document), *((spec.place, each) for spec, each in made)]
 
 
 def reports(pipeline: Any) -> bool:
@@ -106,7 +118,7 @@ def _flow_spec(specs: Specs, pipeline: Any, problems: Problems) -> FlowSpec:
         problems.add(extra.place, f"@weir.flow stands here a second time; the first is at {specs.flows[0].place}")
     if specs.flows:
         return specs.flows[0]
-    return FlowSpec(specs.triggers[0].place if specs.triggers else _place_of(pipeline))
+    return FlowSpec(specs.triggers[0].place if specs.triggers else place_of(pipeline))
 
 
 def _inputs(ir: Mapping[str, Any], defaults: Mapping[str, Any], place: Place, problems: Problems) -> List[Input]:
@@ -132,7 +144,8 @@ def _ir_of(pipeline: Any) -> Dict[str, Any]:
     return ir
 
 
-def _place_of(pipeline: Any) -> Place:
+def place_of(pipeline: Any) -> Place:
+    """Where the pipeline's function stands."""
     code = getattr(getattr(pipeline, "pipeline_func", None), "__wrapped__", None)
     code = getattr(code or getattr(pipeline, "pipeline_func", None), "__code__", None)
     return Place(code.co_filename, code.co_firstlineno) if code is not None else Place("pipeline", 0)

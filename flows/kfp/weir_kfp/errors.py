@@ -49,6 +49,10 @@ class Problems:
     def add(self, place: Place, message: str) -> None:
         self.lines.append(f"{place}: {message}")
 
+    def take(self, error: DefinitionError) -> None:
+        """The problems of another compilation, each once."""
+        self.lines += [line for line in str(error).split("\n") if line not in self.lines]
+
     def raise_any(self) -> None:
         if self.lines:
             raise DefinitionError("\n".join(self.lines))

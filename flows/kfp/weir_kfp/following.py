@@ -38,18 +38,22 @@ def specs_of(pipeline: object) -> Optional[Specs]:
 
 def forgotten(file: Optional[str] = None) -> List[Tuple[Place, str]]:
     """What is wrong with decorators (of one file, or of all) on functions that never became pipelines."""
-    return sorted(
-        (
-            spec.place,
-            f"{_word(spec)} stands on the function {function.__name__}, which @dsl.pipeline made no pipeline of: "
-            "write @dsl.pipeline above it; on a component no decorator of weir does anything",
-        )
-        for function in _waiting
-        for specs in [specs_of(function)]
-        if specs is not None and not specs.taken
-        for spec in [*specs.flows, *specs.triggers]
-        if file is None or spec.place.file == file
-    )
+    found: List[Tuple[Place, str]] = []
+    for function in _waiting:
+        specs = specs_of(function)
+        if specs is None or specs.taken:
+            continue
+        decorated: List[Union[FlowSpec, TriggerSpec]] = [*specs.flows, *specs.triggers]
+        found += [
+            (
+                spec.place,
+                f"{_word(spec)} stands on the function {function.__name__}, which @dsl.pipeline made no pipeline of: "
+                "write @dsl.pipeline above it; on a component no decorator of weir does anything",
+            )
+            for spec in decorated
+            if file is None or spec.place.file == file
+        ]
+    return sorted(found)
 
 
 def attach(target: Target, spec: Union[FlowSpec, TriggerSpec]) -> Target:

@@ -167,16 +167,16 @@ def _annotation(thing: Any, artifact: bool) -> Tuple[str, Any]:
     if hasattr(thing, "component_spec"):
         raise ValueError('is a whole task; give its output: task.output, or task.outputs["name"]')
     if _is_channel(thing):
-        kind = str(thing.channel_type)
+        channel_type = str(thing.channel_type)
         single = any(each.__name__ == "PipelineArtifactChannel" for each in type(thing).__mro__)
         # dsl.Collected of artifacts is no artifact's channel, but has the type of one: system.Model@0.0.1.
-        if single or "@" in kind:
+        if single or "@" in channel_type:
             if not single or getattr(thing, "is_artifact_list", False):
                 raise ValueError("is a list of artifacts; report them one by one, inside their loop")
             return "Input[Artifact]", thing
         if artifact:
             raise ValueError("is a parameter, no artifact; it belongs to outputs")
-        annotation = _channel_annotation(kind)
+        annotation = _channel_annotation(channel_type)
         # An input of the pipeline may be left out where the run is started.
         return annotation if thing.task_name else f"Optional[{annotation}] = None", thing
     if artifact:

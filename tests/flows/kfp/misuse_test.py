@@ -50,10 +50,12 @@ class Files(unittest.TestCase):
         )
         return self.run_python(self.source)
 
-    def line(self, part):
-        """FILE:LINE of the only line with this."""
-        (number,) = [i for i, each in enumerate(self.source.read_text().splitlines(), 1) if part in each]
-        return f"{self.source}:{number}: "
+    def line(self, part, which=None):
+        """FILE:LINE of the only line with this, or of one of them."""
+        found = [i for i, each in enumerate(self.source.read_text().splitlines(), 1) if part in each]
+        if which is None:
+            self.assertEqual(len(found), 1, part)
+        return f"{self.source}:{found[which or 0]}" + (": " if which is None else "")
 
 
 class Forgotten(Files):
@@ -104,6 +106,37 @@ class Bare(Files):
     def test_a_pipeline_as_the_option_is_none(self):
         status, said, _ = self.command(GOOD + "@weir.on_finish(good, parameters={'t': 'run.id'})\n@dsl.pipeline\ndef p(t: str):\n    say(t=t)\n")
         self.assertEqual(status, 0, said)
+
+
+class Together(Files):
+    """Pipelines of one file."""
+
+    OTHER = GOOD.replace("def good", "def other")
+
+    def test_two_pipelines_of_one_name(self):
+        named = "@dsl.pipeline(name='train')"
+        text = GOOD.replace("@dsl.pipeline", named) + self.OTHER.replace("@dsl.pipeline", named + " # second")
+        status, said, files = self.command(text)
+        self.assertEqual((status, files), (1, []))
+        self.assertIn("the pipeline train would be written over the one at " + self.line("@weir.trigger('x'", 0), said)
+        self.assertIn("give one of them another name: @dsl.pipeline(name=...)", said)
+        self.assertTrue(said.startswith(self.line("@weir.trigger('x'", 1)), said)
+
+    def test_two_flows_or_triggers_of_one_name(self):
+        for kind, decorator in (("flow", "@weir.flow('same')\n"), ("trigger", "")):
+            text = GOOD + self.OTHER
+            text = decorator + GOOD + decorator + self.OTHER if decorator else text.replace("'x', ", "'x', name='same', ")
+            status, said, files = self.command(text)
+            self.assertEqual((status, files), (1, []))
+            self.assertIn(f'the {kind} "same" stands at ', said)
+
+    def test_the_problems_of_all_of_them(self):
+        text = (GOOD + self.OTHER).replace("'t': 'event.id'", "'u': 'event.id'") + Forgotten.PLAIN
+        status, said, files = self.command(text)
+        self.assertEqual((status, files), (1, []))
+        self.assertEqual(len(said.splitlines()), 6, said)  # no input u, t is not given: of two; two decorators in vain
+        for line in said.splitlines():
+            self.assertTrue(line.startswith(f"{self.source}:"), line)
 
 
 if __name__ == "__main__":
