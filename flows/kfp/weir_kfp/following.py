@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import functools
+import inspect
 import os
 import sys
+import tempfile
 import weakref
 from types import FrameType
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, TypeVar, Union, cast
@@ -145,11 +147,19 @@ def _follow(pipeline: Any, frame: FrameType) -> None:
             "this version of kfp compiles in a way that weir-kfp does not know; "
             "write weir.compile(pipeline, path) instead of Compiler().compile(pipeline, path)"
         )
+    package_path = compiling["package_path"]
+    if os.path.isdir(package_path):
+        return  # kfp is about to say so
+    # kfp checks after it has asked, so that it is let do so once before: for a file that it refuses there are no documents.
+    options = inspect.signature(type(compiling["self"]).compile).parameters.keys() - {"self", "pipeline_func", "package_path"}
+    with tempfile.TemporaryDirectory(prefix="weir-kfp-") as folder, not_followed():
+        trial = os.path.join(folder, os.path.basename(package_path))
+        compiling["self"].compile(pipeline, trial, **{name: compiling[name] for name in options})
     from . import compiling as documents
 
     documents.write_documents(
         pipeline,
-        compiling["package_path"],
+        package_path,
         pipeline_name=compiling.get("pipeline_name"),
         pipeline_parameters=compiling.get("pipeline_parameters"),
         manifest=bool(compiling.get("kubernetes_manifest_format")),

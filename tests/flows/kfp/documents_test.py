@@ -295,6 +295,15 @@ class Refused(unittest.TestCase):
             with self.subTest(words):
                 self.refused(words, decorator)
 
+    def test_what_kfp_refuses_has_no_documents(self):
+        made = pipeline_with(weir.trigger("x", parameters=TABLE))
+        for options in ({"pipeline_parameters": {"nope": 1}}, {"pipeline_parameters": {"rounds": "abc"}}):
+            for compile_it in (compiler.Compiler().compile, weir.compile):
+                with self.subTest(options), tempfile.TemporaryDirectory() as folder:
+                    with self.assertRaises((ValueError, TypeError)):
+                        compile_it(made, os.path.join(folder, "train.yaml"), **options)
+                    self.assertEqual(os.listdir(folder), [])
+
     def test_two_of_a_kind(self):
         on = lambda: weir.trigger("x", parameters=TABLE)  # noqa: E731
         self.refused('the trigger "train-on-x" stands here a second time', on, on)
