@@ -86,7 +86,8 @@ def on_finish(
 ) -> Callable[[Pipeline], Pipeline]:
     """Launches the pipeline when a run of another flow has ended.
 
-    flow: a pipeline decorated by this package, or text: a flow's name, team/name, or a glob of names.
+    flow: a pipeline decorated by this package, @weir.flow() at the least (one without has no flow, and is refused), or
+        text: a flow's name, team/name, or a glob of names.
     outcome: one or several of succeeded (if left out), failed, cancelled, skipped, lost, refused.
     team: of that flow; else the trigger's own.
     where, parameters: CEL, in which `run` is the run that ended: 'run.outputs.model_uri', 'run.parameters.date'.

@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from .cron import cron_problem, timezone_problem
 from .durations import parse_duration
 from .errors import Place, Problems, did_you_mean
+from .following import is_pipeline, specs_of
 from .parameters import Input, describe, mismatch, plain
 from .specs import FlowSpec, Leaf, TriggerSpec, Value
 
@@ -239,7 +240,13 @@ def _leaf(leaf: Leaf, path: str, writer: _Writer, team: Optional[str]) -> Dict[s
 def _finish(fields: Mapping[str, Any], path: str, writer: _Writer, team: Optional[str]) -> Dict[str, Any]:
     from .compiling import flow_of  # a pipeline may stand for its flow
 
-    name, named_team = flow_of(fields.get("finish"))
+    given = fields.get("finish")
+    name, named_team = flow_of(given)
+    if is_pipeline(given) and specs_of(given) is None:
+        writer.bad(
+            f"{path}finish: the pipeline {name} has no decorator of weir, so that no flow is written for it: put "
+            f'@weir.flow() on it, or name its flow as text, "{name}"'
+        )
     if not isinstance(name, str):
         writer.bad(f"{path}finish: expected a flow's name or a pipeline with weir's decorators, found {describe(name)}")
         return {}

@@ -278,6 +278,8 @@ class Refused(unittest.TestCase):
             (lambda: weir.on_finish("a/b/c", parameters=TABLE), "the team's name is not valid"),
             (lambda: weir.on_finish("a/b", team="c", parameters=TABLE), "finish names a team already"),
             (lambda: weir.on_finish("b", outcome="done", parameters=TABLE), "outcome: expected cancelled or failed"),
+            (lambda: weir.on_finish(pipeline_with(), parameters=TABLE), 'put @weir.flow() on it, or name its flow as text, "train"'),
+            (joined(all={"a": weir.finish(pipeline_with())}), "all.a.finish: the pipeline train has no decorator of weir"),
             (lambda: weir.on_finish(3, parameters=TABLE), "expected a flow's name or a pipeline"),
             (lambda: weir.on_finish("b", branch="main", parameters=TABLE), "not built yet in weir: branch"),
             (scheduled("* * * *"), "has 4 fields"),
