@@ -11,8 +11,7 @@ from .documents import flow_document, trigger_document, unique_names
 from .errors import DefinitionError, Place, Problems
 from .following import forgotten, is_pipeline, not_followed, specs_of
 from .parameters import Input, inputs_of
-from .reporting import FUNCTION
-from .specs import FlowSpec, Specs, TriggerSpec
+from .specs import FUNCTION, FlowSpec, Specs, TriggerSpec
 
 
 def compile(pipeline: Any, package_path: Union[str, os.PathLike[str]], **options: Any) -> str:

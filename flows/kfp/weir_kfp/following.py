@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, TypeVar, Union, cast
 
 from .errors import DefinitionError, Place
-from .specs import FlowSpec, Specs, TriggerSpec
+from .specs import FUNCTION, FlowSpec, Specs, TriggerSpec
 
 Target = TypeVar("Target")
 _SPECS = "_weir_specs"
@@ -115,13 +115,41 @@ def _followed_class(base: Any) -> type:
     if base not in _followed:
 
         def pipeline_spec(self: Any) -> Any:
-            spec = base.pipeline_spec.fget(self)
+            spec = _naming_flow(self, base.pipeline_spec.fget(self), sys._getframe(1).f_locals.get("pipeline_name"))
             if not _quiet.get():
                 _follow(self, sys._getframe(1))
             return spec
 
         _followed[base] = type("FollowedPipeline", (base,), {"pipeline_spec": property(pipeline_spec)})
     return _followed[base]
+
+
+def _naming_flow(pipeline: Any, spec: Any, compiled_name: Any) -> Any:
+    """The spec, in which each report says whose run it is: a weir with tokens for teams asks for that of a run it did not
+    start. Only @weir.flow(team=...) tells; it stands above @dsl.pipeline, so that the reports are made before it is read."""
+    told = cast(Specs, specs_of(pipeline)).flows[:1]
+    if not told or not isinstance(told[0].team, str):
+        return spec
+    named = type(spec)()
+    named.CopyFrom(spec)
+    flow = f"{told[0].team}/{told[0].name or compiled_name or named.pipeline_info.name}"
+    executors = named.deployment_spec.fields["executors"].struct_value.fields
+    reports = {
+        name
+        for name, component in named.components.items()
+        if component.executor_label in executors
+        and any(
+            each.string_value == FUNCTION
+            for each in executors[component.executor_label].struct_value.fields["container"].struct_value.fields["args"].list_value.values
+        )
+    }
+    for component in [named.root, *named.components.values()]:
+        for task in component.dag.tasks.values():
+            if task.component_ref.name in reports:
+                options = task.inputs.parameters["options"].runtime_value.constant.struct_value
+                if "flow" not in options:
+                    options["flow"] = flow
+    return named
 
 
 @contextlib.contextmanager

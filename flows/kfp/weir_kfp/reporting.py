@@ -18,9 +18,8 @@ from . import pod
 from .durations import seconds_of
 from .errors import DefinitionError, Place, Problems, caller_place
 from .parameters import describe, plain
+from .specs import FUNCTION
 
-#: The component's function, by which a compiled pipeline shows that it reports.
-FUNCTION = "weir_report"
 _OUTCOMES = ("succeeded", "failed")
 #: By how kfp names the type of a channel, in small letters: Integer, LIST, typing.List[int], Dict[String, Float].
 _ANNOTATIONS = {
@@ -76,7 +75,7 @@ def report(
     artifacts: name -> a task's output artifact; reported with URI, type and metadata.
     outcome: "succeeded" or "failed", said by the pipeline itself; an exit task finds it out.
     exit_task: whether it is one; if left out, it is when neither outputs, artifacts nor outcome are given.
-    flow: "team/flow" to report for; labels: further words for weir.
+    flow: "team/flow" to report for, if @weir.flow(team=...) does not say it; labels: further words for weir.
     server: weir's address, as text (becomes the task's WEIR_SERVER) or an input of the pipeline. Without it the pod's
         environment must have WEIR_SERVER.
     token_secret, token_key: a Kubernetes secret whose key becomes WEIR_TOKEN; needs kfp-kubernetes.

@@ -7,6 +7,8 @@ from typing import Any, Dict, List, Mapping, NoReturn, Optional, Sequence, Union
 
 from .errors import DefinitionError, Place, caller_place, did_you_mean
 
+#: The function of the report component, by which a compiled pipeline shows that it reports.
+FUNCTION = "weir_report"
 #: What weir's documents know by name and weir does not do yet.
 NOT_BUILT = frozenset(
     "project branch any at_least sequence count absent unless debounce throttle rate_limit batch concurrency "

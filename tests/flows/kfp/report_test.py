@@ -166,6 +166,42 @@ class Compiled(unittest.TestCase):
         self.assertEqual(len([name for name in all_tasks(ir) if name.startswith("weir-report")]), 3)
         self.assertIs(documents[0]["reports"], True)
 
+    def test_it_says_whose_run_it_is(self):
+        def body(**options):
+            def made(table: str):
+                with dsl.ExitHandler(exit_task=weir.report(**options)):
+                    with dsl.ParallelFor([1, 2]):
+                        weir.report(outputs={"a": table}, **options)
+
+            return dsl.pipeline(made, name="nightly")
+
+        def flows(pipeline, **options):
+            ir = compiled(pipeline, **options)[0]
+            constants = [task["inputs"]["parameters"]["options"]["runtimeValue"]["constant"] for name, task in all_tasks(ir).items()
+                         if name.startswith("weir-report")]  # fmt: skip
+            self.assertEqual(len(constants), 2)
+            (said,) = {each.get("flow") for each in constants}
+            return said
+
+        pipeline = weir.flow(team="ads")(body())
+        self.assertEqual(flows(pipeline), "ads/nightly")
+        self.assertEqual(flows(pipeline, pipeline_name="other"), "ads/other")
+        self.assertEqual(flows(pipeline), "ads/nightly")
+        self.assertEqual(flows(weir.flow("daily", team="ads")(body())), "ads/daily")
+        self.assertEqual(flows(weir.flow(team="ads")(body(flow="ml/own"))), "ml/own")
+        self.assertIsNone(flows(weir.flow()(body())))
+        self.assertIsNone(flows(body()))
+
+        @weir.flow("all", team="ml")
+        @dsl.pipeline
+        def outer(table: str):
+            pipeline(table=table)
+
+        self.assertEqual(flows(outer), "ml/all")
+        with tempfile.TemporaryDirectory() as folder:
+            weir.compile(pipeline, os.path.join(folder, "x.yaml"))
+            self.assertIn("flow: ads/nightly", pathlib.Path(folder, "x.yaml").read_text())
+
     def test_refused(self):
         cases = [
             (lambda task: {"outputs": {"a-b": 1}}, "outputs.a-b: a name is letters"),
