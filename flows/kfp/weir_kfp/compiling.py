@@ -84,8 +84,7 @@ def placed_documents(
     local = flow.backend == "local"
     if local and manifest:
         problems.add(flow.place, '@weir.flow: backend="local" runs the plain pipeline, no Kubernetes manifest of it')
-    at_kubeflow = flow.fields.get("pipeline") or compiled_name
-    document = flow_document(flow, name, file if local else at_kubeflow, inputs, reports(pipeline), problems)
+    document = flow_document(flow, name, file if local else compiled_name, inputs, reports(pipeline), problems)
     made: List[Tuple[TriggerSpec, Dict[str, Any]]] = [
         (spec, trigger_document(spec, name, flow.team, inputs, problems)) for spec in specs.triggers
     ]

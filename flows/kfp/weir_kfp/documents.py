@@ -41,15 +41,33 @@ class _Writer:
             self.bad(f"{field}: {given!r} is not a name ({_NAME_RULE})")
         return str(given)
 
-    def text(self, field: str, given: object) -> str:
+    def text(self, field: str, given: object, place: Optional[Place] = None) -> str:
         if not isinstance(given, str):
-            self.bad(f"{field}: expected text, found {describe(given)}")
+            self.bad(f"{field}: expected text, found {describe(given)}", place)
         else:
-            try:
-                given.encode("utf-8")
-            except UnicodeEncodeError:
-                self.bad(f"{field}: is no text that UTF-8 could write")
+            self.encodable(field, given, place)
         return str(given)
+
+    def encodable(self, field: str, given: str, place: Optional[Place] = None) -> None:
+        try:
+            given.encode("utf-8")
+        except UnicodeEncodeError:
+            self.bad(f"{field}: holds half a surrogate pair, which is no text", place)
+
+    def server_text(self, field: str, given: object, characters_max: int) -> str:
+        """Text that goes to a Kubeflow server, and into its database."""
+        text = self.text(field, given)
+        if not isinstance(given, str):
+            return text
+        if not text.strip(" "):
+            self.bad(f"{field}: it is empty")
+        elif re.search(r"[\x00-\x1f\x7f]", text):
+            self.bad(f"{field}: it holds a control character or a line break")
+        elif re.search(r"[\U00010000-\U0010ffff]", text):
+            self.bad(f"{field}: it holds a character above U+FFFF, which the server's database may not take")
+        elif len(text) > characters_max:
+            self.bad(f"{field}: it has more than {characters_max} characters")
+        return text
 
     def expression(self, field: str, given: object, place: Optional[Place] = None) -> str:
         if not isinstance(given, str):
@@ -58,6 +76,8 @@ class _Writer:
             self.bad(f"{field}: the expression is empty", place)
         elif (wrong := unbalanced(given)) is not None:
             self.bad(f"{field}: {wrong} in {given!r}", place)
+        else:
+            self.encodable(field, given, place)
         return str(given)
 
     def whole(self, field: str, given: object, lowest: int, highest: int) -> Any:
@@ -89,6 +109,8 @@ class _Writer:
         ):
             self.bad(f"{field}: expected a map of texts")
             return {}
+        for each in [*given, *given.values()]:
+            self.encodable(field, each)
         return dict(given)
 
 
@@ -314,7 +336,7 @@ def _parameter(name: str, given: object, declared: Input, writer: _Writer) -> An
     constant = given.value if isinstance(given, Value) else given
     try:
         constant = plain(constant)
-    except (ValueError, UnicodeEncodeError) as error:
+    except ValueError as error:
         writer.bad(f"parameters.{name}: {error}")
         return None
     wrong = mismatch(declared, constant)
@@ -325,6 +347,7 @@ def _parameter(name: str, given: object, declared: Input, writer: _Writer) -> An
 
 
 _KUBEFLOW_FIELDS = ("pipeline", "version", "experiment", "display_name", "reports")
+_DISPLAY_WORDS = ("team", "flow", "version", "run", "decision", "time", "date")
 _LOCAL_FIELDS = (
     "on_restart", "timeout", "task_timeout", "env", "env_pass", "log_bytes_max", "memory_bytes_max", "parallel",
 )  # fmt: skip
@@ -346,10 +369,14 @@ def flow_document(
     for field in _KUBEFLOW_FIELDS if local else _LOCAL_FIELDS:
         if field in given:
             writer.bad(f'{field}: {"not together with" if local else "only together with"} backend="local"')
-    document["pipeline"] = pipeline
-    for field in ("description", "version", "experiment", "display_name"):
+    document["pipeline"] = pipeline if local else writer.server_text("pipeline", given.get("pipeline", pipeline), 128)
+    if "description" in given:
+        document["description"] = writer.text("description", given["description"])
+    for field, characters_max in () if local else (("version", 255), ("experiment", 128), ("display_name", 255)):
         if field in given:
-            document[field] = writer.text(field, given[field])
+            document[field] = writer.server_text(field, given[field], characters_max)
+    if not local:
+        _check_display_name(document.get("display_name", ""), writer)
     for field in ("labels", "env"):
         if field in given:
             document[field] = writer.text_map(field, given[field])
@@ -365,6 +392,13 @@ def flow_document(
     return document
 
 
+def _check_display_name(template: str, writer: _Writer) -> None:
+    for word in re.findall(r"\{([a-z_]+)\}", template):
+        if word not in _DISPLAY_WORDS:
+            known = ", ".join(f"{{{each}}}" for each in _DISPLAY_WORDS)
+            writer.bad(f"display_name: there is no {{{word}}}{did_you_mean(word, _DISPLAY_WORDS)}; replaced are {known}")
+
+
 def _local_fields(given: Mapping[str, Any], writer: _Writer) -> Dict[str, Any]:
     out: Dict[str, Any] = {}
     if "on_restart" in given:
@@ -374,7 +408,16 @@ def _local_fields(given: Mapping[str, Any], writer: _Writer) -> Dict[str, Any]:
             out[field] = writer.period(field, given[field])
     if "env_pass" in given:
         names = given["env_pass"]
+        if not isinstance(names, (str, list, tuple, set)):
+            writer.bad(f"env_pass: expected a list of names of variables, found {describe(names)}")
+            names = []
         out["env_pass"] = [writer.text("env_pass", each) for each in ([names] if isinstance(names, str) else names)]
+        for name in out["env_pass"]:
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\*?", name):
+                writer.bad(f"env_pass: {name!r} is no name of a variable")
+    for name in given["env"] if isinstance(given.get("env"), Mapping) else ():
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(name)) or str(name).startswith("WEIR_"):
+            writer.bad(f"env: {name!r} is no name for a variable: letters, digits and _, not beginning with WEIR_")
     for field, lowest, highest in (("log_bytes_max", 1024, 1 << 50), ("memory_bytes_max", 0, 1 << 50), ("parallel", 1, 4096)):
         if field in given:
             out[field] = writer.whole(field, given[field], lowest, highest)

@@ -113,23 +113,40 @@ def describe(constant: Any) -> str:
     return f"a {type(constant).__name__}"
 
 
+def refuse_rounded(constant: Any) -> None:
+    """Raises ValueError for a whole number that pipeline IR would round, in which all numbers are doubles."""
+    if isinstance(constant, (list, dict)):
+        for each in constant.values() if isinstance(constant, dict) else constant:
+            refuse_rounded(each)
+    elif isinstance(constant, int) and abs(constant) > _SAFE_INTEGER:
+        raise ValueError(f"holds {constant}, which a pipeline would round; whole numbers go from -(2^53 - 1) to 2^53 - 1")
+
+
 def plain(constant: Any, depth: int = 0) -> Any:
     """The constant as JSON has it. Raises ValueError for what JSON cannot say."""
     if depth > 64:
         raise ValueError("is nested deeper than 64")
-    if constant is None or isinstance(constant, (bool, int)):
+    if constant is None or isinstance(constant, bool):
+        return constant
+    if isinstance(constant, int):
+        if not -(2**63) <= constant < 2**63:
+            raise ValueError(f"holds {constant}, a whole number outside of 64 bits; write it as text")
         return constant
     if isinstance(constant, float):
         if not math.isfinite(constant):
             raise ValueError(f"is {constant}, which is no JSON number")
         return constant
     if isinstance(constant, str):
-        constant.encode("utf-8")
+        try:
+            constant.encode("utf-8")
+        except UnicodeEncodeError:
+            raise ValueError("holds half a surrogate pair, which is no text") from None
         return constant
     if isinstance(constant, (list, tuple)):
         return [plain(each, depth + 1) for each in constant]
     if isinstance(constant, Mapping):
         if not all(isinstance(name, str) for name in constant):
             raise ValueError("is a map with names that are not text")
+        plain(list(constant), depth)
         return {name: plain(each, depth + 1) for name, each in constant.items()}
     raise ValueError(f"is a {type(constant).__name__}, which JSON does not know")

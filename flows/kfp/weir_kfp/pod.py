@@ -138,10 +138,16 @@ def send_report(
                 {"name": name, "uri": each.uri, "type": each.schema_title, "metadata": dict(each.metadata)}
                 for name, each in artifacts
             ]
+        def whole(digits: str) -> int:
+            if not -(2**63) <= int(digits) < 2**63:
+                raise ValueError(digits + " is a whole number outside of 64 bits; report it as text")
+            return int(digits)
+
         parts = [("outputs." + name, each) for name, each in outputs.items()]
         for name, part in parts + [("artifacts." + name, dict(each.metadata)) for name, each in artifacts]:
             try:
-                json.dumps(part, allow_nan=False, ensure_ascii=False).encode("utf-8")
+                said = json.dumps(part, allow_nan=False, ensure_ascii=False).encode("utf-8").decode("utf-8")
+                json.loads(said, parse_int=whole)
             except (TypeError, ValueError) as error:
                 raise ValueError("%s cannot be reported: %s" % (name, error)) from None
         text = json.dumps(report, allow_nan=False, ensure_ascii=False).encode("utf-8")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import urllib.parse
 import uuid
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, NamedTuple, NoReturn, Optional, Union
 
 from . import pod
 from .durations import seconds_of
-from .errors import PublishError
+from .errors import PublishError, caller_place
+from .specs import refuse_unknown
 
 DEFAULT_SERVER = "http://127.0.0.1:9347"
 #: Bytes of one event, as a weir with its defaults takes them.
@@ -38,6 +40,7 @@ def publish(
     token: Optional[str] = None,
     token_file: Optional[str] = None,
     retry_for: Union[float, str] = 30.0,
+    **unknown: NoReturn,
 ) -> Published:
     """Hands an event to weir and returns when it is durable there.
 
@@ -51,6 +54,7 @@ def publish(
 
     Raises PublishError if weir refuses the event or the time is over, ValueError for what could never be an event.
     """
+    refuse_unknown("weir.publish", unknown, _OPTIONS, caller_place(1))
     event = {"specversion": "1.0", "type": _text("type", type), "source": _text("source", source)}
     event["id"] = _text("id", id) if id is not None else str(uuid.uuid4())
     for name, given in (("subject", subject), ("time", time)):
@@ -58,7 +62,7 @@ def publish(
             event[name] = _text(name, given)
     body = _body(event, data)
     address = (server or os.environ.get("WEIR_SERVER") or DEFAULT_SERVER).rstrip("/")
-    if urllib.parse.urlsplit(address).scheme not in ("http", "https"):
+    if not _is_address(address):
         raise ValueError(f"{address!r} is not a server's address; expected http://HOST:PORT")
 
     if token is not None and not isinstance(token, str):
@@ -87,10 +91,21 @@ def publish(
     return Published(event["source"], event["id"])
 
 
+_OPTIONS = tuple(name for name in inspect.signature(publish).parameters if name != "unknown")
+
+
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"{name} of an event must be text, and not empty; it is {value!r}")
     return value
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # no port, or half of an IPv6 address
+        return False
 
 
 def _body(event: dict[str, Any], data: Any) -> bytes:

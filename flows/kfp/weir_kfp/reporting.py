@@ -12,13 +12,13 @@ import inspect
 import linecache
 import re
 import textwrap
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, NoReturn, Optional, Tuple, Union
 
 from . import pod
 from .durations import seconds_of
 from .errors import DefinitionError, Place, Problems, caller_place
-from .parameters import describe, plain
-from .specs import FUNCTION
+from .parameters import describe, plain, refuse_rounded
+from .specs import FUNCTION, refuse_unknown
 
 _OUTCOMES = ("succeeded", "failed")
 #: By how kfp names the type of a channel, in small letters: Integer, LIST, typing.List[int], Dict[String, Float].
@@ -58,6 +58,7 @@ def report(
     required: bool = True,
     base_image: str = _BASE_IMAGE,
     install_kfp_package: bool = True,
+    **unknown: NoReturn,
 ) -> Any:
     """A task that reports this run to weir, made in a pipeline's function; returns kfp's PipelineTask.
 
@@ -87,6 +88,7 @@ def report(
     Raises DefinitionError for what could not work.
     """
     place = caller_place(1)
+    refuse_unknown("weir.report", unknown, _OPTIONS, place)
     problems = Problems()
     given = (outputs, artifacts, outcome)
     is_exit = all(each is None for each in given) if exit_task is None else exit_task
@@ -98,11 +100,24 @@ def report(
         problems.add(place, f"weir.report: outcome: expected succeeded or failed, found {outcome!r}")
     inputs, said_outputs, said_artifacts = _contents(outputs or {}, artifacts or {}, place, problems)
     options = _options(flow, labels, outcome, retry_for, required, place, problems)
-    if server is not None and not _is_channel(server) and not re.match(r"https?://[^/\s]", str(server)):
-        problems.add(place, f"weir.report: server: expected http://HOST:PORT, found {server!r}")
+    _check_access(server, {"secret": token_secret, "key": token_key, "file": token_file}, place, problems)
     problems.raise_any()
     component = _component(is_exit, inputs, said_outputs, said_artifacts, base_image, install_kfp_package)
     return _task(component, inputs, options, server, (token_secret, token_key, token_file), place)
+
+
+_OPTIONS = tuple(name for name in inspect.signature(report).parameters if name != "unknown")
+
+
+def _check_access(server: Any, token: Mapping[str, Any], place: Place, problems: Problems) -> None:
+    """Where weir is, and what is shown there."""
+    if server is not None and not _is_channel(server) and not re.match(r"https?://[^/\s]", str(server)):
+        problems.add(place, f"weir.report: server: expected http://HOST:PORT, found {server!r}")
+    for name, each in token.items():
+        if each is not None and (not isinstance(each, str) or not each):
+            problems.add(place, f"weir.report: token_{name}: expected text, found {describe(each)}")
+    if token["secret"] is not None and token["file"] is not None:
+        problems.add(place, "weir.report: token_secret and token_file are two ways to one thing; give one")
 
 
 def _options(
@@ -115,7 +130,9 @@ def _options(
     problems: Problems,
 ) -> Dict[str, Any]:
     """The constants of the report, one input of the component."""
-    options: Dict[str, Any] = {"required": bool(required), "retry_for": 0.0}
+    options: Dict[str, Any] = {"required": required, "retry_for": 0.0}
+    if not isinstance(required, bool):
+        problems.add(place, f"weir.report: required: expected True or False, found {describe(required)}")
     try:
         options["retry_for"] = seconds_of(retry_for, "retry_for")
     except ValueError as error:
@@ -125,9 +142,10 @@ def _options(
             problems.add(place, f"weir.report: flow: expected team/flow, found {flow!r}")
         options["flow"] = flow
     if labels:
-        if not all(isinstance(k, str) and isinstance(v, str) for k, v in labels.items()):
+        if not isinstance(labels, Mapping) or not all(isinstance(v, str) for kv in labels.items() for v in kv):
             problems.add(place, "weir.report: labels: expected a map of texts")
-        options["labels"] = dict(labels)
+        else:
+            options["labels"] = dict(labels)
     if outcome is not None:
         options["outcome"] = outcome
     return options
@@ -140,6 +158,9 @@ def _contents(
     inputs: List[_Input] = []
     said: Dict[str, List[str]] = {"outputs": [], "artifacts": []}
     for kind, prefix, things in (("outputs", "output_", outputs), ("artifacts", "artifact_", artifacts)):
+        if not isinstance(things, Mapping):
+            problems.add(place, f"weir.report: {kind}: expected a map of names to what is reported, found {describe(things)}")
+            continue
         if len(things) > _NAMES_MAX:
             problems.add(place, f"weir.report: {kind}: more than {_NAMES_MAX}")
         for name, thing in things.items():
@@ -183,6 +204,7 @@ def _annotation(thing: Any, artifact: bool) -> Tuple[str, Any]:
     constant = plain(thing)
     if constant is None:
         raise ValueError("is null")
+    refuse_rounded(constant)
     for kind, annotation in ((bool, "bool"), (int, "int"), (float, "float"), (str, "str"), (list, "list")):
         if isinstance(constant, kind):
             return annotation, constant

@@ -137,6 +137,10 @@ class Publish(unittest.TestCase):
             (("a", "\ud800"), {}, "cannot be written as JSON"),
             (("a", "x" * (1 << 20)), {}, "weir takes 1048576"),
             (("a",), {"server": "weir:9347"}, "expected http://HOST:PORT"),
+            (("a",), {"server": "http://weir:nine"}, "expected http://HOST:PORT"),
+            (("a",), {"server": "http://[::1"}, "expected http://HOST:PORT"),
+            (("a",), {"server": "http://"}, "expected http://HOST:PORT"),
+            (("a",), {"sever": "http://weir"}, 'delivery_test.py:\\d+: weir.publish has no option "sever"; did you mean "server"?'),
             (("a",), {"retry_for": "soon"}, "not a duration"),
         ]
         for arguments, options, words in cases:

@@ -217,6 +217,18 @@ class Compiled(unittest.TestCase):
             (lambda task: {"retry_for": "soon"}, "not a duration"),
             (lambda task: {"flow": "train"}, "expected team/flow"),
             (lambda task: {"labels": {"a": 1}}, "expected a map of texts"),
+            (lambda task: {"outputs": [1]}, "outputs: expected a map of names to what is reported, found a list"),
+            (lambda task: {"artifacts": "model"}, "artifacts: expected a map of names to what is reported, found the string"),
+            (lambda task: {"outputs": {"a": [2**53]}}, "outputs.a: holds 9007199254740992, which a pipeline would round"),
+            (lambda task: {"outputs": {"a": {"b": 2**70}}}, "outputs.a: holds 1180591620717411303424"),
+            (lambda task: {"outputs": {"a": "\ud800"}}, "outputs.a: holds half a surrogate pair"),
+            (lambda task: {"outputs": {"a": {"\ud800": 1}}}, "outputs.a: holds half a surrogate pair"),
+            (lambda task: {"outptus": {"a": 1}}, 'weir.report has no option "outptus"; did you mean "outputs"?'),
+            (lambda task: {"token_secret": 3}, "token_secret: expected text, found the number 3"),
+            (lambda task: {"token_file": ""}, "token_file: expected text"),
+            (lambda task: {"token_secret": "a", "token_file": "/b"}, "two ways to one thing; give one"),
+            (lambda task: {"required": "no"}, "required: expected True or False"),
+            (lambda task: {"labels": ["a"]}, "labels: expected a map of texts"),
             (lambda task: {"server": "weir:9347"}, "server: expected http://HOST:PORT"),
         ]
         for options, words in cases:
@@ -290,7 +302,7 @@ class Run(unittest.TestCase):
         component = Component(last_task_pipeline(server=self.stub.url))
         values = {"output_auc": 0.5, "output_rows": 3, "output_table": "orders"}
         artifacts = {"artifact_model": MODEL, "output_model_uri": MODEL}
-        for name, wrong in (("auc", float("nan")), ("rows", float("inf")), ("table", "\ud800")):
+        for name, wrong in (("auc", float("nan")), ("rows", float("inf")), ("table", "\ud800"), ("rows", 2**63)):
             status, said = component.run({**values, "output_" + name: wrong}, artifacts)
             self.assertNotEqual(status, 0)
             self.assertIn(f"ValueError: outputs.{name} cannot be reported: ", said)
