@@ -1,21 +1,25 @@
 """The chain of the README, word for word: `readme_test.py WEIR README`.
 
-Replaced are the environment (this one has kfp already), the port, and the sleep that a person needs: here it is waited for.
+Replaced are the port, and the sleep that a person needs: here it is waited for. The package is installed as the README says, into
+an environment as the README makes it; but kfp and what it needs are not fetched again: that environment finds those of this one.
 """
 
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 import unittest
 
 WEIR = pathlib.Path(sys.argv[1]).resolve()
 README = pathlib.Path(sys.argv[2]).resolve()
+KFP = pathlib.Path(sysconfig.get_path("purelib"))
 PACKAGE = README.parent / "flows" / "kfp"
 
 WAIT = """for second in $(seq 240); do
@@ -45,8 +49,8 @@ class Readme(unittest.TestCase):
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         script = chapter("A chain from Python alone")
-        script = replaced(script, "python3 -m venv kfp\nkfp/bin/pip install --quiet $SOURCE/flows/kfp\n", "")
-        script = replaced(script, "kfp/bin/python", sys.executable)
+        script = replaced(script, "python3 -m venv kfp\n", f"{sys.executable} -m venv kfp\necho {KFP} > kfp/{KFP.relative_to(sys.prefix)}/kfp.pth\n")
+        script = replaced(script, "pip install --quiet", "pip install --quiet --no-deps")
         script = replaced(script, "127.0.0.1:9347", f"127.0.0.1:{port}")
         script = replaced(script, "weir dev &\nsleep 2", f"weir dev --port {port} --on-ready ready &\n"
                           "until [ -e ready ]; do sleep 0.1; done")  # fmt: skip
@@ -54,10 +58,13 @@ class Readme(unittest.TestCase):
         environment = {
             **os.environ,
             "PATH": f"{WEIR.parent}:{os.environ['PATH']}",
-            "PYTHONPATH": str(PACKAGE),
             "WEIR_SERVER": f"http://127.0.0.1:{port}",
         }
+        del environment["PYTHONPATH"]  # what is installed is what runs
         with tempfile.TemporaryDirectory(prefix="weir-readme-") as folder:
+            # pip leaves its work beside the sources.
+            environment["SOURCE"] = os.path.join(folder, "source")
+            shutil.copytree(PACKAGE, os.path.join(folder, "source", "flows", "kfp"))
             process = subprocess.Popen(
                 ["bash", "-e", "-m", "-c", script], cwd=folder, env=environment, text=True,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
