@@ -19,9 +19,9 @@ def all_tasks(ir):
     return found
 
 
-def report_task(ir):
-    """(component, task, container) of the only report of a pipeline."""
-    ((name, task),) = [pair for pair in all_tasks(ir).items() if pair[0].startswith("weir-report")]
+def report_task(ir, prefix="weir-report"):
+    """(component, task, container) of the only report of a pipeline, or of another task."""
+    ((name, task),) = [pair for pair in all_tasks(ir).items() if pair[0].startswith(prefix)]
     component = ir["components"][task["componentRef"]["name"]]
     container = ir["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
     return component, task, container
@@ -30,8 +30,8 @@ def report_task(ir):
 class Component:
     """A compiled report, run as a backend would: its own command, in a process."""
 
-    def __init__(self, pipeline=None, ir=None):
-        _, self.task, self.container = report_task(ir or compiled(pipeline)[0])
+    def __init__(self, pipeline=None, ir=None, prefix="weir-report"):
+        _, self.task, self.container = report_task(ir or compiled(pipeline)[0], prefix)
 
     def run(self, values, artifacts=None, run=RUN, **variables):
         """(exit status, stderr). `values` fill inputs that are no constants."""

@@ -5,6 +5,8 @@ import inspect
 import json
 import os
 import pathlib
+import re
+import runpy
 import sys
 import tempfile
 import typing
@@ -346,6 +348,24 @@ class Run(unittest.TestCase):
 
         self.assertEqual(self.report_of(Component(made), {"output_kept": [1]})[1], {"outputs": {"kept": [1]}})
         self.assertEqual(self.report_of(Component(made), {})[1], {"outputs": {}})
+
+    def test_an_event_from_a_component(self):
+        """That of examples/README.md; the package is on the path here instead of installed."""
+        text = (pathlib.Path(weir.__file__).parents[1] / "examples" / "README.md").read_text()
+        (source,) = [block for block in text.split("```\n") if block.startswith("@dsl.component")]
+        source = re.sub(r"packages_to_install=\[.*?\]", "install_kfp_package=False", source)
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "announcing.py"
+            file.write_text(f"from kfp import dsl\n{source}\n@dsl.pipeline\ndef made(table: str):\n    announce(table=table)\n")
+            names = runpy.run_path(str(file))
+            component = Component(names["made"], prefix="announce")
+            where = {"WEIR_SERVER": self.stub.url, "PYTHONPATH": os.environ["PYTHONPATH"]}
+            for _ in range(2):
+                status, said = component.run({"table": "orders"}, **where)
+                self.assertEqual(status, 0, said)
+        (path, _, event), again = self.stub.requests
+        self.assertEqual((path, event["type"], event["id"], event["data"]), ("/v1/events", "table.checked", "checked-orders", {"table": "orders"}))
+        self.assertEqual(again[2], event)
 
     def test_weir_is_away_for_a_moment(self):
         self.stub.answers = [(503, {"detail": "starting"}, {}), None]

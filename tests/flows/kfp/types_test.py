@@ -8,6 +8,8 @@ import sys
 import tempfile
 import unittest
 
+from rig import stub
+
 PACKAGE = pathlib.Path(__file__).resolve().parents[3] / "flows" / "kfp" / "weir_kfp"
 
 
@@ -52,6 +54,12 @@ class Installed(unittest.TestCase):
             self.assertLessEqual({each.name for each in PACKAGE.iterdir()} - {"__pycache__"}, made)
             told = (target / "weir_kfp-0.1.0.dist-info" / "METADATA").read_text()
             self.assertIn("Requires-Dist: kfp<3,>=2.0.0", told)
+            # Installed alone it publishes: neither kfp nor anything else is found with -S.
+            with stub() as server:
+                text = f"import sys; sys.path.insert(0, {str(target)!r}); from weir_kfp import publish; publish('a', server={server.url!r})"
+                done = subprocess.run([sys.executable, "-I", "-S", "-c", text], capture_output=True, text=True, check=False, timeout=60)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(len(server.requests), 1)
 
 
 if __name__ == "__main__":
