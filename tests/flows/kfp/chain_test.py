@@ -190,6 +190,33 @@ class OnWeir(unittest.TestCase):
         (run,) = [run["run"] for run in runs if run["flow"] == "deploy"]
         self.assertIn("serving the model of orders", self.run_in(WEIR, "logs", "--server", url, run, "serve")[1])
 
+    def test_the_example(self):
+        """examples/chain.py by the commands of the README beside it, on the Kubeflow that weir dev is: an exit task's report, the
+        model of a good run handed on, an alert after a failed one. The port is replaced, and one date made to fail."""
+        examples = pathlib.Path(weir.__file__).parents[1] / "examples"
+        commands = (examples / "README.md").read_text().split("```\n")[1]
+        self.assertEqual([line.split()[0] for line in commands.splitlines()], ["for", "weir", "python"])
+        url = self.start()
+        text = (examples / "chain.py").read_text()
+        for old, new in (("http://127.0.0.1:9347", url), ("    with open(model.path", "    assert 'bad' not in table\n    with open(model.path")):
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        (self.folder / "chain.py").write_text(text)
+        self.assertEqual(self.run_in(sys.executable, "chain.py")[0], 0)
+        path = os.pathsep.join([os.path.dirname(sys.executable), str(WEIR.parent), os.environ["PATH"]])
+        with environment(PATH=path, WEIR_SERVER=url):
+            status, said = self.run_in("bash", "-e", "-c", commands.replace("http://127.0.0.1:9347", url))
+            self.assertEqual(status, 0, said)
+        weir.publish("table.ready", {"table": "orders", "date": "bad"}, server=url)
+        runs = {(run["flow"], run["outcome"]): run for run in until(lambda: self.settled(url, 4))}
+        self.assertEqual(
+            sorted(runs), [("alert", "succeeded"), ("deploy", "succeeded"), ("train", "failed"), ("train", "succeeded")]
+        )
+        given = runs["deploy", "succeeded"]["parameters"]
+        self.assertEqual((given["auc"], "model" in given["model_uri"]), (0.9, True))
+        self.assertEqual(runs["alert", "succeeded"]["parameters"], {"text": "training failed: " + runs["train", "failed"]["run"]})
+        self.assertIn("AssertionError", self.run_in(WEIR, "logs", "--server", url, runs["train", "failed"]["run"], "exit-handler-1/fit")[1])
+
     def settled(self, url, count):
         """The runs, once there are so many and all have ended."""
         status, text = self.run_in(WEIR, "runs", "--json", "--server", url)
