@@ -3,19 +3,14 @@
 import contextlib
 import gc
 import io
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 import unittest
 
-import weir_kfp as weir
-from kfp import compiler, dsl
-from rig import echo
 from weir_kfp.__main__ import main
 
-HERE = os.path.abspath(__file__)
 HEAD = (
     "import weir_kfp as weir\nfrom kfp import compiler, dsl\n"
     "@dsl.component(base_image='python:3.11')\ndef say(t: str):\n    print(t)\n"
