@@ -149,6 +149,31 @@ TEST_CASE("kubeflow: what the server would refuse or change is refused before", 
     CHECK(rig.strays() == 0);
 }
 
+TEST_CASE("kubeflow: pipelines whose names do not fit a path", "[kubeflow][contract]") {
+    KubeflowRig rig;
+    auto& caller = rig.open();
+    // As the url of the upload has it, and the name.
+    const std::vector<std::pair<std::string, std::string>> names = {{"team%2Ftraining", "team/training"},
+                                                                    {"half%3Adone", "half:done"},
+                                                                    {"50%25", "50%"},
+                                                                    {"a%252Fb", "a%2Fb"},
+                                                                    {"..", ".."}};
+    for (const auto& [encoded, name] : names) {
+        INFO(name);
+        const auto id = rig.upload(encoded, pipeline_ir("train"));
+        REQUIRE_FALSE(id.empty());
+        const auto flow = kubeflow_flow("x", Json{{"pipeline", name}}.dump());
+        const auto reply = caller.launch(soon(request_of(flow, name)));
+        INFO(reply.reason);
+        CHECK(reply.answer == LaunchAnswer::Accepted);
+        CHECK(holds(reply.version, id + "/"));
+    }
+    const auto flow = kubeflow_flow("x", R"({"pipeline":"Team/Training"})");
+    const auto other = caller.launch(soon(request_of(flow, "other")));
+    CHECK(other.answer == LaunchAnswer::Refused);
+    CHECK(holds(other.reason, "no pipeline \"Team/Training\""));
+}
+
 TEST_CASE("kubeflow: experiments are made, and archived ones refused", "[kubeflow][contract]") {
     KubeflowRig rig;
     rig.upload("train", pipeline_ir("train"));
