@@ -4,7 +4,9 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <weir/base/clock.hpp>
 #include <weir/base/sync.hpp>
@@ -25,12 +27,18 @@ struct Call {
     std::string body;
     std::string user;
     Duration timeout{0}; ///< 0: TimeoutOptions::request
+    /// Nothing of it leaves after this. Nothing: whenever it may.
+    std::optional<Instant> deadline;
     enum class Use : std::uint8_t {
         Launch, ///< held to in_flight and requests_per_second
         Watch,  ///< paced by the watcher
         Probe,  ///< passes an open circuit
     } use = Use::Launch;
     bool once = false;
+    /// Asked when nothing but the connection stands between this and the wire any more (its place, the pace,
+    /// the circuit, a token). It keeps its place until that is answered: on any thread, or never, which is a
+    /// no once the deadline has passed.
+    std::function<void(std::function<void(bool)>)> leave;
     std::function<bool()> before_sending;
 };
 
@@ -38,8 +46,10 @@ struct Call {
 /// Thread: the backend's. Callbacks never come from inside call().
 class Client {
   public:
+    /// Brings work to the backend's thread.
+    using Post = std::function<void(std::function<void()>)>;
     Client(const Clock& clock, const KubeflowOptions& options, Http& http, Timers& timers,
-           Sync<KubeflowStatus>& status);
+           Sync<KubeflowStatus>& status, Post post);
 
     void call(Call call, std::function<void(Answer)> done);
     [[nodiscard]] bool lets_pass() const { return breaker_.lets_pass(); }
@@ -54,6 +64,10 @@ class Client {
     using JobPtr = std::shared_ptr<Job>;
     void admit();
     void send(const JobPtr& job);
+    void leave(const JobPtr& job, std::vector<std::string> headers);
+    void start(const JobPtr& job, std::vector<std::string> headers);
+    bool left_alone(const JobPtr& job);
+    void hold_back(const JobPtr& job, const std::string& why);
     void answered(const JobPtr& job, HttpReply reply);
     void finish(const JobPtr& job, Answer answer);
     void record(const Answer& answer);
@@ -65,6 +79,8 @@ class Client {
     Http& http_;
     Timers& timers_;
     Sync<KubeflowStatus>& status_;
+    Post post_;
+    std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
     Credentials credentials_;
     Breaker breaker_;
     Backoff backoff_;

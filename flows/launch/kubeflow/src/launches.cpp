@@ -17,7 +17,7 @@ constexpr std::size_t known_max = 200'000;
 constexpr auto shown_after = std::chrono::seconds(1);
 /// How long no run is created after the server gave one another id.
 constexpr auto not_honoured_hold = std::chrono::minutes(1);
-constexpr auto postponed_at_least = std::chrono::milliseconds(100);
+constexpr std::size_t tries_max = 100'000;
 
 } // namespace
 
@@ -37,15 +37,14 @@ struct Launches::Launch {
 };
 
 Launches::Launches(const Clock& clock, const KubeflowOptions& options, Client& client, Lookups& lookups,
-                   Timers& timers, Sync<KubeflowStatus>& status, Learn learn, Post post)
+                   Timers& timers, Sync<KubeflowStatus>& status, Learn learn)
     : clock_(clock),
       options_(options),
       client_(client),
       lookups_(lookups),
       timers_(timers),
       status_(status),
-      learn_(std::move(learn)),
-      post_(std::move(post)) {}
+      learn_(std::move(learn)) {}
 
 void Launches::remember(RunId run) {
     if (!known_.emplace(run, true).second) return;
@@ -81,6 +80,7 @@ void Launches::begin(LaunchRequest request, std::function<void(LaunchReply)> don
     launch->done = std::move(done);
     const auto& of = launch->request;
     open_.emplace(of.run, launch);
+    if (const auto tries = tries_.find(of.run); tries != tries_.end()) launch->tries = tries->second;
     Shown shown;
     shown.launch.run = of.run;
     shown.since = clock_.steady_now();
@@ -117,7 +117,7 @@ void Launches::enter(const Ptr& launch, Stage stage) {
         case Stage::Version: return version(launch);
         case Stage::Check: return check(launch);
         case Stage::Experiment: return experiment(launch);
-        case Stage::Create: return ask_to_leave(launch);
+        case Stage::Create: return create(launch);
         case Stage::Stray: return stray(launch);
         case Stage::End: return;
     }
@@ -126,18 +126,25 @@ void Launches::enter(const Ptr& launch, Stage stage) {
 void Launches::step(const Ptr& launch, Step step, std::string reason, Duration retry_after) {
     const Move next = move(launch->stage, step);
     expects(next.kind != Move::Kind::Never, "a launch made a step that its table does not have");
-    if (next.stage == Stage::End)
-        return end(launch, next.answer, std::move(reason),
-                   next.answer == LaunchAnswer::Postponed ? clock_.now() + postponed_at_least : Instant{});
-    if (step == Step::Wait || step == Step::Stale) return wait(launch, next.stage, reason, retry_after);
+    if (next.stage == Stage::End && next.answer == LaunchAnswer::Postponed) {
+        const Instant again = clock_.now() + pause(launch, retry_after);
+        return end(launch, next.answer, std::move(reason), again);
+    }
+    if (next.stage == Stage::End) return end(launch, next.answer, std::move(reason));
+    if (step == Step::Wait) return wait(launch, next.stage, reason, retry_after);
     enter(launch, next.stage);
+}
+
+/// Once more in vain: how long nothing is tried now.
+Duration Launches::pause(const Ptr& launch, Duration retry_after) {
+    ++launch->tries;
+    return std::max(client_.backoff().after(launch->tries), retry_after);
 }
 
 /// Tries `stage` again after a while, in this launch or, where its deadline comes first, in the next one.
 void Launches::wait(const Ptr& launch, Stage stage, const std::string& reason, Duration retry_after) {
-    ++launch->tries;
     status_.with([](KubeflowStatus& status) { ++status.retried_reads; });
-    const Duration pause = std::max(client_.backoff().after(launch->tries), retry_after);
+    const Duration pause = this->pause(launch, retry_after);
     const Instant next = clock_.now() + pause;
     if (next >= launch->request.deadline) return end(launch, LaunchAnswer::Postponed, reason, next);
     shown_.with([&](auto& all) {
@@ -153,6 +160,9 @@ void Launches::end(const Ptr& launch, LaunchAnswer answer, std::string reason, I
     open_.erase(launch->request.run);
     shown_.with([&](auto& all) { all.erase(launch->request.run); });
     launch->stage = Stage::End;
+    tries_.erase(launch->request.run);
+    if (tries_.size() >= tries_max) tries_.clear(); // they begin with short waits again
+    if (answer == LaunchAnswer::Postponed) tries_.emplace(launch->request.run, launch->tries);
     LaunchReply reply;
     reply.answer = answer;
     reply.reason = std::move(reason);
@@ -236,20 +246,10 @@ void Launches::experiment(const Ptr& launch) {
                         });
 }
 
-/// CreateRun leaves only once it is on record that it does. The answer may come when this has gone.
-void Launches::ask_to_leave(const Ptr& launch) {
-    if (clock_.steady_now() < not_honoured_until_) return step(launch, Step::Refuse, not_honoured_);
-    if (!launch->request.leave) return create(launch);
-    launch->request.leave([this, alive = std::weak_ptr(alive_), launch](bool go) {
-        if (alive.expired()) return;
-        post_([this, launch, go] {
-            if (go) return create(launch);
-            step(launch, Step::Held, "it was given up before it could leave");
-        });
-    });
-}
-
+/// CreateRun leaves only once it is on record that it does, and what is on record is true of one request:
+/// whatever comes back, this launch sends no second one.
 void Launches::create(const Ptr& launch) {
+    if (clock_.steady_now() < not_honoured_until_) return step(launch, Step::Refuse, not_honoured_);
     RunBody body{
         launch->request,
         launch->binding,
@@ -265,7 +265,9 @@ void Launches::create(const Ptr& launch) {
     call.body = run_body(body);
     call.user = launch->view.user;
     call.timeout = options_.timeouts.create;
+    call.deadline = launch->request.deadline;
     call.once = true;
+    call.leave = launch->request.leave;
     call.before_sending = [this, launch] {
         // The last look at the clock: after the deadline the engine may think that nothing is on its way.
         if (clock_.now() > launch->request.deadline) return false;
