@@ -124,6 +124,9 @@ void Client::send(const JobPtr& job) {
         answer.kind = Kind::NotSent;
         answer.reason = job->call.what + ": " + fault;
         record(answer);
+        // Nobody else asks whether the server is back.
+        const bool was_probe = job->call.use == Call::Use::Probe && breaker_.circuit() == Circuit::Probing;
+        if (was_probe && breaker_.failed(clock_.steady_now())) open_circuit();
         finish(job, std::move(answer));
     });
 }
