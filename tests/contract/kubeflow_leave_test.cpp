@@ -220,3 +220,16 @@ TEST_CASE("kubeflow: a request that may not be put on record gives its place bac
     CHECK(caller.launch(record.with(first)).answer == LaunchAnswer::Accepted);
     CHECK(rig.created(first.run) == 1);
 }
+
+TEST_CASE("kubeflow: no answer to CreateRun is awaited for longer than the engine counts on",
+          "[kubeflow][contract]") {
+    KubeflowRig rig;
+    rig.upload("train", pipeline_ir("train"));
+    rig.options.timeouts.create = std::chrono::hours(1);
+    rig.options.timeouts.server_timeout = milliseconds(200);
+    auto& caller = rig.open();
+    rig.fault(on_create({{"do", "hang"}, {"seconds", 3}}));
+    const auto reply = caller.launch(soon(request_of(train, "a"), milliseconds(400)));
+    CHECK(reply.answer == LaunchAnswer::Unknown);
+    CHECK(holds(reply.reason, "no answer in time"));
+}

@@ -14,6 +14,8 @@ namespace weir::flows::kubeflow {
 namespace {
 
 constexpr auto circuit_first = std::chrono::seconds(1);
+/// However little is left to a deadline, a request that leaves before it may be answered.
+constexpr auto timeout_least = std::chrono::milliseconds(100);
 
 std::uint64_t seed_of(std::uint64_t given) {
     if (given != 0) return given;
@@ -162,6 +164,10 @@ void Client::start(const JobPtr& job, std::vector<std::string> headers) {
     // A proxy of a mesh must not send it a second time either.
     if (job->call.once) request.headers.emplace_back("x-envoy-max-retries: 0");
     request.timeout = job->call.timeout.count() > 0 ? job->call.timeout : options_.timeouts.request;
+    if (job->call.deadline) {
+        const Duration left = *job->call.deadline - clock_.now() + options_.timeouts.server_timeout;
+        request.timeout = std::min(request.timeout, std::max<Duration>(left, timeout_least));
+    }
     request.before_sending = job->call.before_sending;
     request.once = job->call.once;
     count(job->call);

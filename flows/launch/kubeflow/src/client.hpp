@@ -27,7 +27,8 @@ struct Call {
     std::string body;
     std::string user;
     Duration timeout{0}; ///< 0: TimeoutOptions::request
-    /// Nothing of it leaves after this. Nothing: whenever it may.
+    /// Nothing of it leaves after this, and its answer is awaited for no longer than
+    /// TimeoutOptions::server_timeout after it. Nothing: whenever it may.
     std::optional<Instant> deadline;
     enum class Use : std::uint8_t {
         Launch, ///< held to in_flight and requests_per_second
