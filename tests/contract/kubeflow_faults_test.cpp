@@ -174,6 +174,31 @@ TEST_CASE("kubeflow: pipelines whose names do not fit a path", "[kubeflow][contr
     CHECK(holds(other.reason, "no pipeline \"Team/Training\""));
 }
 
+TEST_CASE("kubeflow: a look that is refused does not say that there is no run", "[kubeflow][contract]") {
+    KubeflowRig rig;
+    rig.upload("train", pipeline_ir("train"));
+    auto& caller = rig.open();
+    const auto request = request_of(kubeflow_flow("train"), "a");
+    REQUIRE(caller.launch(request).answer == LaunchAnswer::Accepted);
+    for (const int status : {400, 403}) {
+        rig.fault({{"method", "GET"},
+                   {"path", "/runs/[^/:]+$"},
+                   {"do", "answer"},
+                   {"status", status},
+                   {"body", {{"code", 7}, {"message", "not for you"}, {"details", Json::array()}}}});
+        const auto reply = caller.launch(request);
+        CHECK(reply.answer == LaunchAnswer::Unknown);
+        CHECK(holds(reply.reason, "not for you"));
+    }
+    // A run that is there and not ours is none that may appear.
+    auto other = request;
+    other.arguments_json = R"({"n":1})";
+    const auto conflict = caller.launch(other);
+    CHECK(conflict.answer == LaunchAnswer::Refused);
+    CHECK(holds(conflict.reason, "conflict"));
+    CHECK(rig.created(request.run) == 1);
+}
+
 TEST_CASE("kubeflow: experiments are made, and archived ones refused", "[kubeflow][contract]") {
     KubeflowRig rig;
     rig.upload("train", pipeline_ir("train"));

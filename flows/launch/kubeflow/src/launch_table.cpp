@@ -24,7 +24,7 @@ using Row = std::array<Move, step_count>;
 // Go, Have, Wait, Refuse, Lost, Stale, Held, Other
 constexpr std::array<Row, stage_count> table{{
     /* Look       */
-    {{to(Stage::Pipeline), accepted, to(Stage::Look), refused, never, never, never, never}},
+    {{to(Stage::Pipeline), accepted, to(Stage::Look), refused, unknown, never, never, never}},
     /* Pipeline   */
     {{to(Stage::Version), never, to(Stage::Pipeline), refused, never, never, never, never}},
     /* Version    */

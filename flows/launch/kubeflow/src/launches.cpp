@@ -190,9 +190,9 @@ void Launches::look(const Ptr& launch) {
     call.user = launch->view.user;
     client_.call(std::move(call), [this, launch](const Answer& answer) {
         if (answer.kind == Kind::Missing) return step(launch, Step::Go, {});
-        if (!answer.good())
-            return step(launch, after_read(answer.kind) == ReadNext::Refuse ? Step::Refuse : Step::Wait,
-                        answer.reason, answer.retry_after);
+        // It does not say that there is no run: the server looks for it before it looks at grants.
+        if (after_read(answer.kind) == ReadNext::Refuse) return step(launch, Step::Lost, answer.reason);
+        if (!answer.good()) return step(launch, Step::Wait, answer.reason, answer.retry_after);
         const auto run = read_run(answer.body);
         if (!run.ok()) return step(launch, Step::Wait, "GetRun: the answer is no run");
         const std::string other = difference(*run, launch->request);
