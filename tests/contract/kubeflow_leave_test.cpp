@@ -233,3 +233,24 @@ TEST_CASE("kubeflow: no answer to CreateRun is awaited for longer than the engin
     CHECK(reply.answer == LaunchAnswer::Unknown);
     CHECK(holds(reply.reason, "no answer in time"));
 }
+
+TEST_CASE("kubeflow: a server that does not take plugins_input is asked without", "[kubeflow][contract]") {
+    KubeflowRig rig;
+    rig.upload("train", pipeline_ir("train"));
+    auto& caller = rig.open();
+    until([&] { return !rig.backend->status().server_version.empty(); });
+    rig.fault(
+        on_create({{"content", "plugins_input"},
+                   {"do", "answer"},
+                   {"status", 400},
+                   {"body", {{"code", 3}, {"message", "proto: (line 1:9): unknown field \"plugins_input\""}}},
+                   {"times", nullptr}}));
+    const auto request = request_of(train, "a");
+    const auto first = caller.launch(request);
+    INFO(first.reason);
+    CHECK(first.answer == LaunchAnswer::Postponed);
+    CHECK(holds(first.reason, "plugins_input"));
+    CHECK(caller.launch(request).answer == LaunchAnswer::Accepted);
+    CHECK(caller.launch(request_of(train, "b")).answer == LaunchAnswer::Accepted);
+    CHECK(rig.created(request.run) == 1);
+}

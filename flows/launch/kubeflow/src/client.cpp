@@ -14,6 +14,7 @@ namespace weir::flows::kubeflow {
 namespace {
 
 constexpr auto circuit_first = std::chrono::seconds(1);
+constexpr auto greeting_interval = std::chrono::minutes(5);
 /// However little is left to a deadline, a request that leaves before it may be answered.
 constexpr auto timeout_least = std::chrono::milliseconds(100);
 
@@ -249,7 +250,16 @@ void Client::finish(const JobPtr& job, Answer answer) {
     admit();
 }
 
+void Client::greet_in(Duration wait) {
+    const auto due = clock_.steady_now() + wait;
+    greeting_due_ = due;
+    timers_.at(due, [this, due] {
+        if (greeting_due_ == due) greet();
+    });
+}
+
 void Client::greet() {
+    greeting_due_ = {};
     Call ask;
     ask.what = "healthz";
     ask.path = "/healthz";
@@ -258,9 +268,8 @@ void Client::greet() {
         const auto document = Document::parse(answer.good() ? answer.body : "{}");
         if (!answer.good() || !document.ok()) {
             // Where it opened the circuit again there is a probe on its way already.
-            if (breaker_.lets_pass())
-                timers_.at(clock_.steady_now() + options_.timeouts.retry_max, [this] { greet(); });
-            return;
+            const bool asked_anyhow = !breaker_.lets_pass();
+            return greet_in(asked_anyhow ? Duration(greeting_interval) : options_.timeouts.retry_max);
         }
         const std::string version(text_of(document->root(), "tag_name"));
         const bool multi = flag_of(document->root(), "multi_user", false);
@@ -268,6 +277,7 @@ void Client::greet() {
             status.server_version = printable(version, 60);
             status.multi_user = multi;
         });
+        greet_in(greeting_interval);
     });
 }
 

@@ -57,7 +57,7 @@ class Client {
     /// How long until the server is asked again, if it is left alone.
     [[nodiscard]] Duration left_alone_for() const;
     [[nodiscard]] Backoff& backoff() { return backoff_; }
-    /// Asks healthz: who the server is.
+    /// Asks healthz who the server is, now and from time to time: it may be another version by then.
     void greet();
 
   private:
@@ -74,6 +74,7 @@ class Client {
     void record(const Answer& answer);
     void count(const Call& call);
     void open_circuit();
+    void greet_in(Duration wait);
 
     const Clock& clock_;
     const KubeflowOptions& options_;
@@ -90,6 +91,7 @@ class Client {
     std::deque<JobPtr> queue_;
     std::size_t in_flight_ = 0;
     bool admit_set_ = false;
+    SteadyInstant greeting_due_{};
 };
 
 } // namespace weir::flows::kubeflow

@@ -18,6 +18,8 @@ constexpr auto shown_after = std::chrono::seconds(1);
 /// How long no run is created after the server gave one another id.
 constexpr auto not_honoured_hold = std::chrono::minutes(1);
 constexpr std::size_t tries_max = 100'000;
+/// How long no `plugins_input` is sent after the server did not take it.
+constexpr auto no_plugins_for = std::chrono::minutes(10);
 
 } // namespace
 
@@ -33,6 +35,7 @@ struct Launches::Launch {
     Version version;
     std::string experiment_id;
     std::string made_id; ///< of the run that the server made instead
+    bool plugins = false;
     int tries = 0;
 };
 
@@ -250,14 +253,11 @@ void Launches::experiment(const Ptr& launch) {
 /// whatever comes back, this launch sends no second one.
 void Launches::create(const Ptr& launch) {
     if (clock_.steady_now() < not_honoured_until_) return step(launch, Step::Refuse, not_honoured_);
-    RunBody body{
-        launch->request,
-        launch->binding,
-        launch->target,
-        launch->pipeline.id,
-        launch->version.id,
-        launch->experiment_id,
-        takes_plugins(status_.with([](const KubeflowStatus& status) { return status.server_version; }))};
+    launch->plugins =
+        clock_.steady_now() >= no_plugins_until_ &&
+        takes_plugins(status_.with([](const KubeflowStatus& status) { return status.server_version; }));
+    RunBody body{launch->request,    launch->binding,       launch->target, launch->pipeline.id,
+                 launch->version.id, launch->experiment_id, launch->plugins};
     Call call;
     call.what = "CreateRun";
     call.method = "POST";
@@ -282,7 +282,15 @@ void Launches::created(const Ptr& launch, const Answer& answer) {
     crash_point("kubeflow_after_reply");
     switch (after_create(answer.kind)) {
         case CreateNext::Compare: break;
-        case CreateNext::Refuse: return step(launch, Step::Refuse, answer.reason);
+        case CreateNext::Refuse:
+            // Older than its healthz said: it reads fields before it does anything.
+            if (launch->plugins && answer.kind == Kind::BadRequest &&
+                answer.reason.find("plugins_input") != std::string::npos) {
+                no_plugins_until_ = clock_.steady_now() + no_plugins_for;
+                client_.greet();
+                return step(launch, Step::Stale, answer.reason + "; once more without it");
+            }
+            return step(launch, Step::Refuse, answer.reason);
         case CreateNext::Resolve:
             lookups_.forget();
             return step(launch, Step::Stale, answer.reason, answer.retry_after);

@@ -62,6 +62,7 @@ class Launches {
     std::deque<RunId> known_order_;
     std::unordered_map<RunId, int>
         tries_;                        ///< of launches that were postponed: the next one goes on from there
+    SteadyInstant no_plugins_until_{}; ///< the server took no `plugins_input`, whatever its version says
     std::string not_honoured_;         ///< why no run may be created here just now
     SteadyInstant not_honoured_until_{};
 
