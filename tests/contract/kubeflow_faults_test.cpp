@@ -199,6 +199,31 @@ TEST_CASE("kubeflow: a look that is refused does not say that there is no run", 
     CHECK(rig.created(request.run) == 1);
 }
 
+TEST_CASE("kubeflow: what another process may have asked for is looked for first", "[kubeflow][contract]") {
+    KubeflowRig rig;
+    const auto pipeline = rig.upload("train", pipeline_ir("train"));
+    auto request = request_of(kubeflow_flow("train"), "a");
+    REQUIRE(rig.open().launch(request).answer == LaunchAnswer::Accepted);
+    // What is wrong by now does not tell what became of it.
+    request.again = true;
+    rig.kfp.call("DELETE", "/apis/v2beta1/pipelines/" + pipeline + "?cascade=true");
+    CHECK(rig.open().launch(request).answer == LaunchAnswer::Accepted);
+    auto spoilt = request_of(kubeflow_flow("train", "{}"), "a");
+    CHECK(rig.open().launch(spoilt).answer == LaunchAnswer::Refused);
+    spoilt.again = true;
+    CHECK(rig.open().launch(spoilt).answer == LaunchAnswer::Accepted);
+    rig.options.bindings = {{"others", {}}};
+    CHECK(rig.open().launch(request).answer == LaunchAnswer::Unknown);
+    request.again = false;
+    CHECK(rig.open().launch(request).answer == LaunchAnswer::Refused);
+    CHECK(rig.created(request.run) == 1);
+    // One that is not there is as if it had never been asked for.
+    auto never = request_of(kubeflow_flow("train", "{}"), "never");
+    never.again = true;
+    rig.options.bindings = {{"ads", {}}};
+    CHECK(rig.open().launch(never).answer == LaunchAnswer::Refused);
+}
+
 TEST_CASE("kubeflow: experiments are made, and archived ones refused", "[kubeflow][contract]") {
     KubeflowRig rig;
     rig.upload("train", pipeline_ir("train"));

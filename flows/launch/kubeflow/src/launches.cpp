@@ -35,6 +35,7 @@ struct Launches::Launch {
     Version version;
     std::string experiment_id;
     std::string made_id; ///< of the run that the server made instead
+    std::string fault;   ///< why it can never be made, by what the configuration and the flow say now
     bool plugins = false;
     int tries = 0;
 };
@@ -96,20 +97,26 @@ void Launches::begin(LaunchRequest request, std::function<void(LaunchReply)> don
             launch, LaunchAnswer::Postponed,
             "more than " + std::to_string(options_.limits.launches) + " launches wait for this backend",
             clock_.now() + options_.timeouts.retry_max);
+    // What is wrong now says nothing of an earlier request.
+    const bool again = of.again || known_.contains(of.run);
     const Binding* binding = find_binding(options_, of.flow->team);
     if (binding == nullptr)
         return end(
-            launch, LaunchAnswer::Refused,
+            launch, again ? LaunchAnswer::Unknown : LaunchAnswer::Refused,
             "the backend \"" + options_.name + "\" has no binding for the team \"" + of.flow->team + "\"");
     launch->binding = *binding;
     launch->view = {binding->user, binding->namespace_};
-    auto target = read_target(*of.flow);
-    if (!target.ok()) return end(launch, LaunchAnswer::Refused, target.error().message);
-    launch->target = std::move(*target);
-    auto experiment = experiment_of(*binding, launch->target);
-    if (!experiment.ok()) return end(launch, LaunchAnswer::Refused, experiment.error().message);
-    launch->experiment_name = std::move(*experiment);
-    enter(launch, known_.contains(of.run) ? Stage::Look : Stage::Pipeline);
+    const auto read = read_settings(*launch);
+    if (!read.ok()) launch->fault = read.error().message;
+    enter(launch, again ? Stage::Look : Stage::Pipeline);
+}
+
+Status Launches::read_settings(Launch& launch) {
+    WEIR_ASSIGN(target, read_target(*launch.request.flow));
+    WEIR_ASSIGN(experiment, experiment_of(launch.binding, target));
+    launch.target = std::move(target);
+    launch.experiment_name = std::move(experiment);
+    return {};
 }
 
 void Launches::enter(const Ptr& launch, Stage stage) {
@@ -209,6 +216,7 @@ void Launches::look(const Ptr& launch) {
 }
 
 void Launches::pipeline(const Ptr& launch) {
+    if (!launch->fault.empty()) return step(launch, Step::Refuse, launch->fault);
     lookups_.pipeline(launch->view, launch->target.pipeline, [this, launch](const Found<Pipeline>& found) {
         if (!usable(launch, found)) return;
         launch->pipeline = *found.value;

@@ -34,6 +34,7 @@ class Launches {
   private:
     struct Launch;
     using Ptr = std::shared_ptr<Launch>;
+    static Status read_settings(Launch& launch);
     void enter(const Ptr& launch, Stage stage);
     void step(const Ptr& launch, Step step, std::string reason, Duration retry_after = {});
     void wait(const Ptr& launch, Stage stage, const std::string& reason, Duration retry_after);
