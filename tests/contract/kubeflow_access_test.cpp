@@ -124,6 +124,42 @@ TEST_CASE("kubeflow: OAuth 2.0 client credentials", "[kubeflow][contract]") {
     }
 }
 
+TEST_CASE("kubeflow: an outage of server and token service ends with both of them", "[kubeflow][contract]") {
+    KubeflowRig rig({"--multi-user"});
+    rig.post("identity", {{"grants", {{"alice", {"ns1"}}}}});
+    // Each token holds for a second; none is given out without the client.
+    const auto tokens = [&](bool given) {
+        Json clients = Json::object();
+        if (given) clients["weir"] = {{"secret", "s"}, {"user", "alice"}, {"expires_in", 1}};
+        rig.post("identity", {{"clients", clients}});
+    };
+    tokens(true);
+    rig.upload("train", pipeline_ir("train"));
+    rig.options.bindings.clear();
+    rig.options.bindings["ads"].namespace_ = "ns1";
+    rig.options.circuit_failures = 2;
+    auto& oauth = rig.options.oauth2.emplace();
+    oauth.token_url = rig.kfp.url() + "/oauth2/token";
+    oauth.client_id = "weir";
+    oauth.client_secret = "s";
+    auto& caller = rig.open();
+    REQUIRE(caller.launch(request_of(train, "a")).answer == LaunchAnswer::Accepted);
+    rig.post("maintenance", {{"seconds", 3600}});
+    tokens(false);
+    // Asks for as long as the circuit is closed; then a probe gets no token, since the last one has expired.
+    until([&] {
+        if (rig.backend->status().circuit == flows::kubeflow::Circuit::Closed)
+            (void)caller.look(request_of(train, "a").run);
+        return holds(rig.backend->status().last_error, "healthz: no token from");
+    });
+    rig.clear();
+    tokens(true);
+    const auto reply = caller.launch(soon(request_of(train, "b"), std::chrono::seconds(20)));
+    INFO(reply.reason);
+    CHECK(reply.answer == LaunchAnswer::Accepted);
+    CHECK(rig.backend->status().circuit == flows::kubeflow::Circuit::Closed);
+}
+
 TEST_CASE("kubeflow: certificates", "[kubeflow][contract]") {
     const Folder folder;
     const bool demanded = GENERATE(false, true);

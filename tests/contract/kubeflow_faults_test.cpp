@@ -149,6 +149,81 @@ TEST_CASE("kubeflow: what the server would refuse or change is refused before", 
     CHECK(rig.strays() == 0);
 }
 
+TEST_CASE("kubeflow: pipelines whose names do not fit a path", "[kubeflow][contract]") {
+    KubeflowRig rig;
+    auto& caller = rig.open();
+    // As the url of the upload has it, and the name.
+    const std::vector<std::pair<std::string, std::string>> names = {{"team%2Ftraining", "team/training"},
+                                                                    {"half%3Adone", "half:done"},
+                                                                    {"50%25", "50%"},
+                                                                    {"a%252Fb", "a%2Fb"},
+                                                                    {"..", ".."}};
+    for (const auto& [encoded, name] : names) {
+        INFO(name);
+        const auto id = rig.upload(encoded, pipeline_ir("train"));
+        REQUIRE_FALSE(id.empty());
+        const auto flow = kubeflow_flow("x", Json{{"pipeline", name}}.dump());
+        const auto reply = caller.launch(soon(request_of(flow, name)));
+        INFO(reply.reason);
+        CHECK(reply.answer == LaunchAnswer::Accepted);
+        CHECK(holds(reply.version, id + "/"));
+    }
+    const auto flow = kubeflow_flow("x", R"({"pipeline":"Team/Training"})");
+    const auto other = caller.launch(soon(request_of(flow, "other")));
+    CHECK(other.answer == LaunchAnswer::Refused);
+    CHECK(holds(other.reason, "no pipeline \"Team/Training\""));
+}
+
+TEST_CASE("kubeflow: a look that is refused does not say that there is no run", "[kubeflow][contract]") {
+    KubeflowRig rig;
+    rig.upload("train", pipeline_ir("train"));
+    auto& caller = rig.open();
+    const auto request = request_of(kubeflow_flow("train"), "a");
+    REQUIRE(caller.launch(request).answer == LaunchAnswer::Accepted);
+    for (const int status : {400, 403}) {
+        rig.fault({{"method", "GET"},
+                   {"path", "/runs/[^/:]+$"},
+                   {"do", "answer"},
+                   {"status", status},
+                   {"body", {{"code", 7}, {"message", "not for you"}, {"details", Json::array()}}}});
+        const auto reply = caller.launch(request);
+        CHECK(reply.answer == LaunchAnswer::Unknown);
+        CHECK(holds(reply.reason, "not for you"));
+    }
+    // A run that is there and not ours is none that may appear.
+    auto other = request;
+    other.arguments_json = R"({"n":1})";
+    const auto conflict = caller.launch(other);
+    CHECK(conflict.answer == LaunchAnswer::Refused);
+    CHECK(holds(conflict.reason, "conflict"));
+    CHECK(rig.created(request.run) == 1);
+}
+
+TEST_CASE("kubeflow: what another process may have asked for is looked for first", "[kubeflow][contract]") {
+    KubeflowRig rig;
+    const auto pipeline = rig.upload("train", pipeline_ir("train"));
+    auto request = request_of(kubeflow_flow("train"), "a");
+    REQUIRE(rig.open().launch(request).answer == LaunchAnswer::Accepted);
+    // What is wrong by now does not tell what became of it.
+    request.again = true;
+    rig.kfp.call("DELETE", "/apis/v2beta1/pipelines/" + pipeline + "?cascade=true");
+    CHECK(rig.open().launch(request).answer == LaunchAnswer::Accepted);
+    auto spoilt = request_of(kubeflow_flow("train", "{}"), "a");
+    CHECK(rig.open().launch(spoilt).answer == LaunchAnswer::Refused);
+    spoilt.again = true;
+    CHECK(rig.open().launch(spoilt).answer == LaunchAnswer::Accepted);
+    rig.options.bindings = {{"others", {}}};
+    CHECK(rig.open().launch(request).answer == LaunchAnswer::Unknown);
+    request.again = false;
+    CHECK(rig.open().launch(request).answer == LaunchAnswer::Refused);
+    CHECK(rig.created(request.run) == 1);
+    // One that is not there is as if it had never been asked for.
+    auto never = request_of(kubeflow_flow("train", "{}"), "never");
+    never.again = true;
+    rig.options.bindings = {{"ads", {}}};
+    CHECK(rig.open().launch(never).answer == LaunchAnswer::Refused);
+}
+
 TEST_CASE("kubeflow: experiments are made, and archived ones refused", "[kubeflow][contract]") {
     KubeflowRig rig;
     rig.upload("train", pipeline_ir("train"));

@@ -50,10 +50,12 @@ const DocumentTable& kubeflow_timeouts_table() {
         "How long is waited for one Kubeflow server.",
         {{"connect", FieldType::Period, "For a connection; 10s if left out."},
          {"request", FieldType::Period, "For one read or list; 30s if left out."},
-         {"create", FieldType::Period, "For CreateRun; 60s if left out."},
-         {"server", FieldType::Period,
-          "How long the server, and a mesh before it, may work on a request whose client has gone; 60s if "
+         {"create", FieldType::Period,
+          "For CreateRun, but never longer than until `limits.launch_timeout` and `server` are over; 60s if "
           "left out."},
+         {"server", FieldType::Period,
+          "How long the server, and a mesh before it, may work on one request, its client gone or not; 60s "
+          "if left out."},
          {"orphan_grace", FieldType::Period,
           "How long the cluster may execute a workflow that has no row "
           "(WORKFLOW_GC_GRACE_PERIOD_SECONDS); 120s if left out."},
@@ -61,7 +63,8 @@ const DocumentTable& kubeflow_timeouts_table() {
           "How long what was read of pipelines, versions and experiments is taken for true; 2s if left out."},
          {"retry_min", FieldType::Period, "First wait of a read that failed; doubles. 500ms if left out."},
          {"retry_max", FieldType::Period,
-          "Longest wait, and how long a server that fails again and again is left alone; 30s if left out."}}};
+          "Longest wait, and the longest time for which a server that fails again and again is left alone; "
+          "30s if left out."}}};
     return table;
 }
 
@@ -130,9 +133,11 @@ const DocumentTable& kubeflow_table() {
             field_section("timeouts", FieldType::Section, kubeflow_timeouts_table(), "Its waits."));
         t.fields.push_back(
             field_section("watch", FieldType::Section, kubeflow_watch_table(), "How runs are watched."));
-        t.fields.push_back(field_whole("circuit_failures", 1, 1'000'000,
-                                       "After this many failures in a row the server is left alone for "
-                                       "`timeouts.retry_max`, then asked once; 8 if left out."));
+        t.fields.push_back(
+            field_whole("circuit_failures", 1, 1'000'000,
+                        "After this many failures in a row the server is left alone for 1s, "
+                        "then asked once; while that fails, for twice as long each time, up to "
+                        "`timeouts.retry_max`. 8 if left out."));
         return t;
     }();
     return table;

@@ -34,7 +34,7 @@ enum class LaunchAnswer : std::uint8_t {
     Refused,   ///< it will never run; `reason` says why
     Unknown,   ///< no reply: look before anything else
     Late,      ///< the deadline had passed before anything left: nothing was sent
-    Postponed, ///< nothing was sent, and nothing is left here: ask again at `next`; `reason` says why
+    Postponed, ///< nothing was made, and nothing is left here: ask again at `next`; `reason` says why
 };
 struct LaunchReply {
     LaunchAnswer answer = LaunchAnswer::Unknown;

@@ -25,14 +25,13 @@ class Backend final : public KubeflowBackend {
         : clock_(clock),
           options_(std::move(options)),
           http_(std::move(http)),
-          client_(clock_, options_, *http_, timers_, status_),
+          client_(clock_, options_, *http_, timers_, status_,
+                  [this](std::function<void()> work) { post(std::move(work)); }),
           views_(options_),
           lookups_(clock_, options_, client_, timers_),
           runs_(client_, views_),
-          launches_(
-              clock_, options_, client_, lookups_, timers_, status_,
-              [this](RunId run, const View& view) { views_.learn(run, views_.index_of(view)); },
-              [this](std::function<void()> work) { post(std::move(work)); }),
+          launches_(clock_, options_, client_, lookups_, timers_, status_,
+                    [this](RunId run, const View& view) { views_.learn(run, views_.index_of(view)); }),
           watch_(clock_, options_, client_, lookups_, runs_, views_, timers_, status_) {
         thread_ = std::thread([this] { work(); });
     }

@@ -1,6 +1,7 @@
 #include "client.hpp"
 
 #include <cstring>
+#include <utility>
 
 #include <weir/base/digest.hpp>
 #include <weir/base/log.hpp>
@@ -13,6 +14,9 @@ namespace weir::flows::kubeflow {
 namespace {
 
 constexpr auto circuit_first = std::chrono::seconds(1);
+constexpr auto greeting_interval = std::chrono::minutes(5);
+/// However little is left to a deadline, a request that leaves before it may be answered.
+constexpr auto timeout_least = std::chrono::milliseconds(100);
 
 std::uint64_t seed_of(std::uint64_t given) {
     if (given != 0) return given;
@@ -35,15 +39,18 @@ struct Client::Job {
     std::function<void(Answer)> done;
     bool renewed = false;
     bool counted = false; ///< takes one of the places of launches
+    bool asking = false;  ///< whether it may leave
+    bool may_leave = false;
 };
 
 Client::Client(const Clock& clock, const KubeflowOptions& options, Http& http, Timers& timers,
-               Sync<KubeflowStatus>& status)
+               Sync<KubeflowStatus>& status, Post post)
     : clock_(clock),
       options_(options),
       http_(http),
       timers_(timers),
       status_(status),
+      post_(std::move(post)),
       credentials_(clock, options, http),
       breaker_(options.circuit_failures, circuit_first, options.timeouts.retry_max),
       backoff_(options.timeouts.retry_min, options.timeouts.retry_max, seed_of(options.seed)),
@@ -93,36 +100,79 @@ void Client::count(const Call& call) {
     });
 }
 
+/// True if the server is left alone, and the job has ended of it.
+bool Client::left_alone(const JobPtr& job) {
+    if (job->call.use == Call::Use::Probe || breaker_.lets_pass()) return false;
+    Answer answer;
+    answer.kind = Kind::NotSent;
+    answer.reason = job->call.what + ": the server does not answer and is left alone for a while; " +
+                    status_.with([](const KubeflowStatus& status) { return status.last_error; });
+    answer.retry_after = left_alone_for();
+    finish(job, std::move(answer));
+    return true;
+}
+
+void Client::hold_back(const JobPtr& job, const std::string& why) {
+    Answer answer;
+    answer.kind = Kind::HeldBack;
+    answer.reason = job->call.what + ": " + why;
+    finish(job, std::move(answer));
+}
+
 void Client::send(const JobPtr& job) {
-    if (job->call.use != Call::Use::Probe && !breaker_.lets_pass()) {
+    if (left_alone(job)) return;
+    credentials_.headers(job->call.user, [this, job](std::vector<std::string> headers, std::string fault) {
+        if (fault.empty()) return leave(job, std::move(headers));
         Answer answer;
         answer.kind = Kind::NotSent;
-        answer.reason = job->call.what + ": the server does not answer and is left alone for a while; " +
-                        status_.with([](const KubeflowStatus& status) { return status.last_error; });
-        answer.retry_after = left_alone_for();
-        return finish(job, std::move(answer));
-    }
-    credentials_.headers(job->call.user, [this, job](std::vector<std::string> headers, std::string fault) {
-        if (!fault.empty()) {
-            Answer answer;
-            answer.kind = Kind::NotSent;
-            answer.reason = job->call.what + ": " + fault;
-            record(answer);
-            return finish(job, std::move(answer));
-        }
-        HttpRequest request;
-        request.method = job->call.method;
-        request.url = base_ + job->call.path;
-        request.body = job->call.body;
-        request.headers = std::move(headers);
-        // A proxy of a mesh must not send it a second time either.
-        if (job->call.once) request.headers.emplace_back("x-envoy-max-retries: 0");
-        request.timeout = job->call.timeout.count() > 0 ? job->call.timeout : options_.timeouts.request;
-        request.before_sending = job->call.before_sending;
-        request.once = job->call.once;
-        count(job->call);
-        http_.start(std::move(request), [this, job](HttpReply reply) { answered(job, std::move(reply)); });
+        answer.reason = job->call.what + ": " + fault;
+        record(answer);
+        // Nobody else asks whether the server is back.
+        const bool was_probe = job->call.use == Call::Use::Probe && breaker_.circuit() == Circuit::Probing;
+        if (was_probe && breaker_.failed(clock_.steady_now())) open_circuit();
+        finish(job, std::move(answer));
     });
+}
+
+void Client::leave(const JobPtr& job, std::vector<std::string> headers) {
+    if (!job->call.leave || job->may_leave) return start(job, std::move(headers));
+    const Duration left = job->call.deadline ? *job->call.deadline - clock_.now() : Duration(0);
+    if (job->call.deadline && left < Duration(0)) return hold_back(job, "the deadline had passed");
+    job->asking = true;
+    if (job->call.deadline)
+        timers_.at(clock_.steady_now() + left, [this, waiting = std::weak_ptr(job)] {
+            const JobPtr late = waiting.lock();
+            if (!late || !std::exchange(late->asking, false)) return;
+            hold_back(late, "the deadline passed before it was on record that it leaves");
+        });
+    job->call.leave([this, alive = std::weak_ptr(alive_), job, headers = std::move(headers)](bool go) {
+        if (alive.expired()) return;
+        post_([this, job, headers, go] {
+            if (!std::exchange(job->asking, false)) return;
+            if (!go) return hold_back(job, "it was given up before it could leave");
+            job->may_leave = true;
+            if (!left_alone(job)) start(job, headers);
+        });
+    });
+}
+
+void Client::start(const JobPtr& job, std::vector<std::string> headers) {
+    HttpRequest request;
+    request.method = job->call.method;
+    request.url = base_ + job->call.path;
+    request.body = job->call.body;
+    request.headers = std::move(headers);
+    // A proxy of a mesh must not send it a second time either.
+    if (job->call.once) request.headers.emplace_back("x-envoy-max-retries: 0");
+    request.timeout = job->call.timeout.count() > 0 ? job->call.timeout : options_.timeouts.request;
+    if (job->call.deadline) {
+        const Duration left = *job->call.deadline - clock_.now() + options_.timeouts.server_timeout;
+        request.timeout = std::min(request.timeout, std::max<Duration>(left, timeout_least));
+    }
+    request.before_sending = job->call.before_sending;
+    request.once = job->call.once;
+    count(job->call);
+    http_.start(std::move(request), [this, job](HttpReply reply) { answered(job, std::move(reply)); });
 }
 
 void Client::answered(const JobPtr& job, HttpReply reply) {
@@ -200,7 +250,16 @@ void Client::finish(const JobPtr& job, Answer answer) {
     admit();
 }
 
+void Client::greet_in(Duration wait) {
+    const auto due = clock_.steady_now() + wait;
+    greeting_due_ = due;
+    timers_.at(due, [this, due] {
+        if (greeting_due_ == due) greet();
+    });
+}
+
 void Client::greet() {
+    greeting_due_ = {};
     Call ask;
     ask.what = "healthz";
     ask.path = "/healthz";
@@ -209,9 +268,8 @@ void Client::greet() {
         const auto document = Document::parse(answer.good() ? answer.body : "{}");
         if (!answer.good() || !document.ok()) {
             // Where it opened the circuit again there is a probe on its way already.
-            if (breaker_.lets_pass())
-                timers_.at(clock_.steady_now() + options_.timeouts.retry_max, [this] { greet(); });
-            return;
+            const bool asked_anyhow = !breaker_.lets_pass();
+            return greet_in(asked_anyhow ? Duration(greeting_interval) : options_.timeouts.retry_max);
         }
         const std::string version(text_of(document->root(), "tag_name"));
         const bool multi = flag_of(document->root(), "multi_user", false);
@@ -219,6 +277,7 @@ void Client::greet() {
             status.server_version = printable(version, 60);
             status.multi_user = multi;
         });
+        greet_in(greeting_interval);
     });
 }
 

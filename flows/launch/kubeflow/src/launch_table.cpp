@@ -19,11 +19,12 @@ constexpr Move unknown = end(LaunchAnswer::Unknown);
 constexpr Move postponed = end(LaunchAnswer::Postponed);
 
 using Row = std::array<Move, step_count>;
-// Wait: the same stage again after a while, or Postponed where the deadline comes first.
+// Wait: the same stage again after a while, or Postponed where the deadline comes first. CreateRun ends the
+// launch, whatever comes of it: it is on record that this one request leaves (ADR 13).
 // Go, Have, Wait, Refuse, Lost, Stale, Held, Other
 constexpr std::array<Row, stage_count> table{{
     /* Look       */
-    {{to(Stage::Pipeline), accepted, to(Stage::Look), refused, never, never, never, never}},
+    {{to(Stage::Pipeline), accepted, to(Stage::Look), refused, unknown, never, never, never}},
     /* Pipeline   */
     {{to(Stage::Version), never, to(Stage::Pipeline), refused, never, never, never, never}},
     /* Version    */
@@ -33,8 +34,7 @@ constexpr std::array<Row, stage_count> table{{
     /* Experiment */
     {{to(Stage::Create), never, to(Stage::Experiment), refused, never, never, never, never}},
     /* Create     */
-    {{never, accepted, to(Stage::Pipeline), refused, unknown, to(Stage::Pipeline), postponed,
-      to(Stage::Stray)}},
+    {{never, accepted, postponed, refused, unknown, postponed, postponed, to(Stage::Stray)}},
     /* Stray      */
     {{refused, never, never, refused, never, never, never, never}},
     /* End        */

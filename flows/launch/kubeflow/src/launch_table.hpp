@@ -21,11 +21,11 @@ enum class Stage : std::uint8_t {
 enum class Step : std::uint8_t {
     Go,     ///< it went well (Look: it is not there)
     Have,   ///< the run is there and ours
-    Wait,   ///< it may go better later; nothing of CreateRun has left
+    Wait,   ///< it may go better later; CreateRun made nothing
     Refuse, ///< it never will
-    Lost,   ///< CreateRun may have had its effect
+    Lost,   ///< CreateRun may have had its effect, this launch's or one before
     Stale,  ///< what was read before is not true any more; nothing was created
-    Held,   ///< the deadline passed before CreateRun's first byte
+    Held,   ///< CreateRun did not leave: the deadline had passed, or it must not
     Other,  ///< the server made a run of another id
 };
 constexpr std::size_t stage_count = 8;

@@ -17,7 +17,9 @@ constexpr std::size_t known_max = 200'000;
 constexpr auto shown_after = std::chrono::seconds(1);
 /// How long no run is created after the server gave one another id.
 constexpr auto not_honoured_hold = std::chrono::minutes(1);
-constexpr auto postponed_at_least = std::chrono::milliseconds(100);
+constexpr std::size_t tries_max = 100'000;
+/// How long no `plugins_input` is sent after the server did not take it.
+constexpr auto no_plugins_for = std::chrono::minutes(10);
 
 } // namespace
 
@@ -33,19 +35,20 @@ struct Launches::Launch {
     Version version;
     std::string experiment_id;
     std::string made_id; ///< of the run that the server made instead
+    std::string fault;   ///< why it can never be made, by what the configuration and the flow say now
+    bool plugins = false;
     int tries = 0;
 };
 
 Launches::Launches(const Clock& clock, const KubeflowOptions& options, Client& client, Lookups& lookups,
-                   Timers& timers, Sync<KubeflowStatus>& status, Learn learn, Post post)
+                   Timers& timers, Sync<KubeflowStatus>& status, Learn learn)
     : clock_(clock),
       options_(options),
       client_(client),
       lookups_(lookups),
       timers_(timers),
       status_(status),
-      learn_(std::move(learn)),
-      post_(std::move(post)) {}
+      learn_(std::move(learn)) {}
 
 void Launches::remember(RunId run) {
     if (!known_.emplace(run, true).second) return;
@@ -81,6 +84,7 @@ void Launches::begin(LaunchRequest request, std::function<void(LaunchReply)> don
     launch->done = std::move(done);
     const auto& of = launch->request;
     open_.emplace(of.run, launch);
+    if (const auto tries = tries_.find(of.run); tries != tries_.end()) launch->tries = tries->second;
     Shown shown;
     shown.launch.run = of.run;
     shown.since = clock_.steady_now();
@@ -93,20 +97,26 @@ void Launches::begin(LaunchRequest request, std::function<void(LaunchReply)> don
             launch, LaunchAnswer::Postponed,
             "more than " + std::to_string(options_.limits.launches) + " launches wait for this backend",
             clock_.now() + options_.timeouts.retry_max);
+    // What is wrong now says nothing of an earlier request.
+    const bool again = of.again || known_.contains(of.run);
     const Binding* binding = find_binding(options_, of.flow->team);
     if (binding == nullptr)
         return end(
-            launch, LaunchAnswer::Refused,
+            launch, again ? LaunchAnswer::Unknown : LaunchAnswer::Refused,
             "the backend \"" + options_.name + "\" has no binding for the team \"" + of.flow->team + "\"");
     launch->binding = *binding;
     launch->view = {binding->user, binding->namespace_};
-    auto target = read_target(*of.flow);
-    if (!target.ok()) return end(launch, LaunchAnswer::Refused, target.error().message);
-    launch->target = std::move(*target);
-    auto experiment = experiment_of(*binding, launch->target);
-    if (!experiment.ok()) return end(launch, LaunchAnswer::Refused, experiment.error().message);
-    launch->experiment_name = std::move(*experiment);
-    enter(launch, known_.contains(of.run) ? Stage::Look : Stage::Pipeline);
+    const auto read = read_settings(*launch);
+    if (!read.ok()) launch->fault = read.error().message;
+    enter(launch, again ? Stage::Look : Stage::Pipeline);
+}
+
+Status Launches::read_settings(Launch& launch) {
+    WEIR_ASSIGN(target, read_target(*launch.request.flow));
+    WEIR_ASSIGN(experiment, experiment_of(launch.binding, target));
+    launch.target = std::move(target);
+    launch.experiment_name = std::move(experiment);
+    return {};
 }
 
 void Launches::enter(const Ptr& launch, Stage stage) {
@@ -117,7 +127,7 @@ void Launches::enter(const Ptr& launch, Stage stage) {
         case Stage::Version: return version(launch);
         case Stage::Check: return check(launch);
         case Stage::Experiment: return experiment(launch);
-        case Stage::Create: return ask_to_leave(launch);
+        case Stage::Create: return create(launch);
         case Stage::Stray: return stray(launch);
         case Stage::End: return;
     }
@@ -126,18 +136,25 @@ void Launches::enter(const Ptr& launch, Stage stage) {
 void Launches::step(const Ptr& launch, Step step, std::string reason, Duration retry_after) {
     const Move next = move(launch->stage, step);
     expects(next.kind != Move::Kind::Never, "a launch made a step that its table does not have");
-    if (next.stage == Stage::End)
-        return end(launch, next.answer, std::move(reason),
-                   next.answer == LaunchAnswer::Postponed ? clock_.now() + postponed_at_least : Instant{});
-    if (step == Step::Wait || step == Step::Stale) return wait(launch, next.stage, reason, retry_after);
+    if (next.stage == Stage::End && next.answer == LaunchAnswer::Postponed) {
+        const Instant again = clock_.now() + pause(launch, retry_after);
+        return end(launch, next.answer, std::move(reason), again);
+    }
+    if (next.stage == Stage::End) return end(launch, next.answer, std::move(reason));
+    if (step == Step::Wait) return wait(launch, next.stage, reason, retry_after);
     enter(launch, next.stage);
+}
+
+/// Once more in vain: how long nothing is tried now.
+Duration Launches::pause(const Ptr& launch, Duration retry_after) {
+    ++launch->tries;
+    return std::max(client_.backoff().after(launch->tries), retry_after);
 }
 
 /// Tries `stage` again after a while, in this launch or, where its deadline comes first, in the next one.
 void Launches::wait(const Ptr& launch, Stage stage, const std::string& reason, Duration retry_after) {
-    ++launch->tries;
     status_.with([](KubeflowStatus& status) { ++status.retried_reads; });
-    const Duration pause = std::max(client_.backoff().after(launch->tries), retry_after);
+    const Duration pause = this->pause(launch, retry_after);
     const Instant next = clock_.now() + pause;
     if (next >= launch->request.deadline) return end(launch, LaunchAnswer::Postponed, reason, next);
     shown_.with([&](auto& all) {
@@ -153,6 +170,9 @@ void Launches::end(const Ptr& launch, LaunchAnswer answer, std::string reason, I
     open_.erase(launch->request.run);
     shown_.with([&](auto& all) { all.erase(launch->request.run); });
     launch->stage = Stage::End;
+    tries_.erase(launch->request.run);
+    if (tries_.size() >= tries_max) tries_.clear(); // they begin with short waits again
+    if (answer == LaunchAnswer::Postponed) tries_.emplace(launch->request.run, launch->tries);
     LaunchReply reply;
     reply.answer = answer;
     reply.reason = std::move(reason);
@@ -180,9 +200,9 @@ void Launches::look(const Ptr& launch) {
     call.user = launch->view.user;
     client_.call(std::move(call), [this, launch](const Answer& answer) {
         if (answer.kind == Kind::Missing) return step(launch, Step::Go, {});
-        if (!answer.good())
-            return step(launch, after_read(answer.kind) == ReadNext::Refuse ? Step::Refuse : Step::Wait,
-                        answer.reason, answer.retry_after);
+        // It does not say that there is no run: the server looks for it before it looks at grants.
+        if (after_read(answer.kind) == ReadNext::Refuse) return step(launch, Step::Lost, answer.reason);
+        if (!answer.good()) return step(launch, Step::Wait, answer.reason, answer.retry_after);
         const auto run = read_run(answer.body);
         if (!run.ok()) return step(launch, Step::Wait, "GetRun: the answer is no run");
         const std::string other = difference(*run, launch->request);
@@ -196,6 +216,7 @@ void Launches::look(const Ptr& launch) {
 }
 
 void Launches::pipeline(const Ptr& launch) {
+    if (!launch->fault.empty()) return step(launch, Step::Refuse, launch->fault);
     lookups_.pipeline(launch->view, launch->target.pipeline, [this, launch](const Found<Pipeline>& found) {
         if (!usable(launch, found)) return;
         launch->pipeline = *found.value;
@@ -236,28 +257,15 @@ void Launches::experiment(const Ptr& launch) {
                         });
 }
 
-/// CreateRun leaves only once it is on record that it does. The answer may come when this has gone.
-void Launches::ask_to_leave(const Ptr& launch) {
-    if (clock_.steady_now() < not_honoured_until_) return step(launch, Step::Refuse, not_honoured_);
-    if (!launch->request.leave) return create(launch);
-    launch->request.leave([this, alive = std::weak_ptr(alive_), launch](bool go) {
-        if (alive.expired()) return;
-        post_([this, launch, go] {
-            if (go) return create(launch);
-            step(launch, Step::Held, "it was given up before it could leave");
-        });
-    });
-}
-
+/// CreateRun leaves only once it is on record that it does, and what is on record is true of one request:
+/// whatever comes back, this launch sends no second one.
 void Launches::create(const Ptr& launch) {
-    RunBody body{
-        launch->request,
-        launch->binding,
-        launch->target,
-        launch->pipeline.id,
-        launch->version.id,
-        launch->experiment_id,
-        takes_plugins(status_.with([](const KubeflowStatus& status) { return status.server_version; }))};
+    if (clock_.steady_now() < not_honoured_until_) return step(launch, Step::Refuse, not_honoured_);
+    launch->plugins =
+        clock_.steady_now() >= no_plugins_until_ &&
+        takes_plugins(status_.with([](const KubeflowStatus& status) { return status.server_version; }));
+    RunBody body{launch->request,    launch->binding,       launch->target, launch->pipeline.id,
+                 launch->version.id, launch->experiment_id, launch->plugins};
     Call call;
     call.what = "CreateRun";
     call.method = "POST";
@@ -265,7 +273,9 @@ void Launches::create(const Ptr& launch) {
     call.body = run_body(body);
     call.user = launch->view.user;
     call.timeout = options_.timeouts.create;
+    call.deadline = launch->request.deadline;
     call.once = true;
+    call.leave = launch->request.leave;
     call.before_sending = [this, launch] {
         // The last look at the clock: after the deadline the engine may think that nothing is on its way.
         if (clock_.now() > launch->request.deadline) return false;
@@ -280,7 +290,15 @@ void Launches::created(const Ptr& launch, const Answer& answer) {
     crash_point("kubeflow_after_reply");
     switch (after_create(answer.kind)) {
         case CreateNext::Compare: break;
-        case CreateNext::Refuse: return step(launch, Step::Refuse, answer.reason);
+        case CreateNext::Refuse:
+            // Older than its healthz said: it reads fields before it does anything.
+            if (launch->plugins && answer.kind == Kind::BadRequest &&
+                answer.reason.find("plugins_input") != std::string::npos) {
+                no_plugins_until_ = clock_.steady_now() + no_plugins_for;
+                client_.greet();
+                return step(launch, Step::Stale, answer.reason + "; once more without it");
+            }
+            return step(launch, Step::Refuse, answer.reason);
         case CreateNext::Resolve:
             lookups_.forget();
             return step(launch, Step::Stale, answer.reason, answer.retry_after);

@@ -22,10 +22,8 @@ class Launches {
   public:
     /// Told of every run that was accepted: where it is.
     using Learn = std::function<void(RunId, const View&)>;
-    /// Brings work to the backend's thread.
-    using Post = std::function<void(std::function<void()>)>;
     Launches(const Clock& clock, const KubeflowOptions& options, Client& client, Lookups& lookups,
-             Timers& timers, Sync<KubeflowStatus>& status, Learn learn, Post post);
+             Timers& timers, Sync<KubeflowStatus>& status, Learn learn);
 
     void begin(LaunchRequest request, std::function<void(LaunchReply)> done);
     /// This run has been asked for before: a launch of it looks first.
@@ -36,16 +34,17 @@ class Launches {
   private:
     struct Launch;
     using Ptr = std::shared_ptr<Launch>;
+    static Status read_settings(Launch& launch);
     void enter(const Ptr& launch, Stage stage);
     void step(const Ptr& launch, Step step, std::string reason, Duration retry_after = {});
     void wait(const Ptr& launch, Stage stage, const std::string& reason, Duration retry_after);
+    Duration pause(const Ptr& launch, Duration retry_after);
     void end(const Ptr& launch, LaunchAnswer answer, std::string reason, Instant next = {});
     void look(const Ptr& launch);
     void pipeline(const Ptr& launch);
     void version(const Ptr& launch);
     void check(const Ptr& launch);
     void experiment(const Ptr& launch);
-    void ask_to_leave(const Ptr& launch);
     void create(const Ptr& launch);
     void created(const Ptr& launch, const Answer& answer);
     void stray(const Ptr& launch);
@@ -59,12 +58,13 @@ class Launches {
     Timers& timers_;
     Sync<KubeflowStatus>& status_;
     Learn learn_;
-    Post post_;
-    std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
     std::map<RunId, Ptr> open_;
     std::unordered_map<RunId, bool> known_;
     std::deque<RunId> known_order_;
-    std::string not_honoured_; ///< why no run may be created here just now
+    std::unordered_map<RunId, int>
+        tries_;                        ///< of launches that were postponed: the next one goes on from there
+    SteadyInstant no_plugins_until_{}; ///< the server took no `plugins_input`, whatever its version says
+    std::string not_honoured_;         ///< why no run may be created here just now
     SteadyInstant not_honoured_until_{};
 
     struct Shown {

@@ -44,6 +44,28 @@ std::string in_quotes(const std::string& name) {
     return "\"" + printable(name, 140) + "\"";
 }
 
+/// A name that arrives as it is where it stands in a path. Servers and what stands before them take apart
+/// what they decoded: / ends a part of it, : begins a verb, dots go up, and some decode twice.
+bool fits_path(const std::string& name) {
+    return name != "." && name != ".." && name.find_first_of("/\\:%") == std::string::npos;
+}
+
+/// A pipeline that was found as `name`, if this team may use it: shared ones are of no namespace.
+Found<Pipeline> allowed(const View& view, Pipeline pipeline, const std::string& name) {
+    const std::string& of = pipeline.namespace_;
+    if (!of.empty() && of != view.namespace_)
+        return refused<Pipeline>("the pipeline " + in_quotes(name) + " belongs to the namespace " +
+                                 in_quotes(of) + ", not to the team's");
+    Found<Pipeline> found;
+    found.value = std::move(pipeline);
+    return found;
+}
+
+Found<Pipeline> no_pipeline(const std::string& name) {
+    return refused<Pipeline>("the server has no pipeline " + in_quotes(name) +
+                             "; has it been deleted? Upload it, or mend `pipeline:`");
+}
+
 std::string key_of(const View& view, const std::string& name) {
     return view.user + '\n' + view.namespace_ + '\n' + name;
 }
@@ -115,21 +137,18 @@ void Lookups::pipeline(const View& view, const std::string& name_or_id,
                      const auto document = Document::parse(answer.body);
                      if (!document.ok() || text_of(document->root(), "pipeline_id").empty())
                          return tell(unreadable<Pipeline>("the pipeline " + in_quotes(name_or_id)));
-                     Found<Pipeline> found;
                      const Element root = document->root();
-                     found.value = Pipeline{std::string(text_of(root, "pipeline_id")),
-                                            std::string(text_of(root, "display_name")),
-                                            std::string(text_of(root, "namespace"))};
-                     if (!found.value->namespace_.empty() && found.value->namespace_ != view.namespace_)
-                         found = refused<Pipeline>("the pipeline " + in_quotes(name_or_id) +
-                                                   " belongs to another namespace than the team's");
-                     tell(found);
+                     Pipeline pipeline{std::string(text_of(root, "pipeline_id")),
+                                       std::string(text_of(root, "display_name")),
+                                       std::string(text_of(root, "namespace"))};
+                     tell(allowed(view, std::move(pipeline), name_or_id));
                  });
         });
 }
 
 void Lookups::pipeline_by_name(const View& view, const std::string& name, const std::string& in,
                                std::function<void(Found<Pipeline>)> done) {
+    if (!fits_path(name)) return pipelines_by(view, name, in, "name", std::move(done));
     Query query;
     query.add("namespace", in);
     read(view, "the pipeline " + in_quotes(name), "/pipelines/names/" + percent_encode(name) + query.text(),
@@ -137,21 +156,47 @@ void Lookups::pipeline_by_name(const View& view, const std::string& name, const 
              if (after_read(answer.kind) == ReadNext::Missing) {
                  // A shared one is of no namespace.
                  if (!in.empty()) return pipeline_by_name(view, name, "", done);
-                 return done(refused<Pipeline>("the server has no pipeline " + in_quotes(name) +
-                                               "; has it been deleted? Upload it, or mend `pipeline:`"));
+                 return done(no_pipeline(name));
              }
              if (!answer.good()) return done(failed<Pipeline>(answer));
              const auto document = Document::parse(answer.body);
              if (!document.ok() || text_of(document->root(), "pipeline_id").empty())
                  return done(unreadable<Pipeline>("the pipeline " + in_quotes(name)));
-             Found<Pipeline> found;
              const Element root = document->root();
-             found.value = Pipeline{std::string(text_of(root, "pipeline_id")), name,
-                                    std::string(text_of(root, "namespace"))};
-             if (!found.value->namespace_.empty() && found.value->namespace_ != view.namespace_)
-                 found = refused<Pipeline>("the pipeline " + in_quotes(name) + " belongs to the namespace " +
-                                           in_quotes(found.value->namespace_) + ", not to the team's");
-             done(found);
+             done(allowed(
+                 view,
+                 {std::string(text_of(root, "pipeline_id")), name, std::string(text_of(root, "namespace"))},
+                 name));
+         });
+}
+
+/// By a filter, where the name cannot stand in a path.
+void Lookups::pipelines_by(const View& view, const std::string& name, const std::string& in,
+                           const std::string& key, std::function<void(Found<Pipeline>)> done) {
+    Query query;
+    query.add("page_size", "200").add("namespace", in);
+    query.filter(Filter().equals(key, name).json());
+    read(view, "the pipeline " + in_quotes(name), "/pipelines" + query.text(),
+         [this, view, name, in, key, done = std::move(done)](const Answer& answer) {
+             // Older servers know a pipeline by its display name only.
+             if (answer.kind == Kind::BadRequest && key == "name")
+                 return pipelines_by(view, name, in, "display_name", done);
+             if (!answer.good()) return done(failed<Pipeline>(answer));
+             const auto document = Document::parse(answer.body);
+             if (!document.ok()) return done(unreadable<Pipeline>("the pipeline " + in_quotes(name)));
+             if (const auto list = list_of(document->root(), "pipelines"))
+                 for (const Element one : *list) {
+                     std::string_view named = text_of(one, "name");
+                     if (named.empty()) named = text_of(one, "display_name");
+                     // The database may compare without regard to case.
+                     if (named != name) continue;
+                     return done(allowed(view,
+                                         {std::string(text_of(one, "pipeline_id")), name,
+                                          std::string(text_of(one, "namespace"))},
+                                         name));
+                 }
+             if (!in.empty()) return pipelines_by(view, name, "", "name", done);
+             done(no_pipeline(name));
          });
 }
 

@@ -75,6 +75,8 @@ class Lookups {
 
     void pipeline_by_name(const View& view, const std::string& name, const std::string& in,
                           std::function<void(Found<Pipeline>)> done);
+    void pipelines_by(const View& view, const std::string& name, const std::string& in,
+                      const std::string& key, std::function<void(Found<Pipeline>)> done);
     void versions_by(const View& view, const Pipeline& pipeline, const std::string& wanted,
                      const std::string& key, std::function<void(Found<Version>)> done);
     void make_experiment(const View& view, const std::string& name,

@@ -67,9 +67,10 @@ struct LimitOptions {
 struct TimeoutOptions {
     Duration connect = std::chrono::seconds(10);
     Duration request = std::chrono::seconds(30); ///< of one read or list
-    Duration create = std::chrono::seconds(60);  ///< of CreateRun; not longer than what is left to the
-                                                 ///< deadline and server_timeout
-    /// How long the server (and the mesh before it) may work on a request whose client has gone.
+    /// Of CreateRun; never longer than until the deadline of the launch and server_timeout after it.
+    Duration create = std::chrono::seconds(60);
+    /// How long the server (and the mesh before it) may work on one request, whether its client is still
+    /// there or not.
     Duration server_timeout = std::chrono::seconds(60);
     /// How long the cluster may execute a workflow that has no row (WORKFLOW_GC_GRACE_PERIOD_SECONDS).
     Duration orphan_grace = std::chrono::seconds(120);
@@ -117,7 +118,8 @@ struct KubeflowOptions {
     LimitOptions limits;
     TimeoutOptions timeouts;
     WatchOptions watch;
-    /// After this many failures in a row the server is left alone for retry_max, then asked once (healthz).
+    /// After this many failures in a row the server is left alone for a second, then asked once (healthz);
+    /// while that fails, for twice as long each time, up to retry_max.
     std::size_t circuit_failures = 8;
     /// Seed of the jitter; 0: from the operating system.
     std::uint64_t seed = 0;
