@@ -87,6 +87,10 @@ TEST_CASE("kubeflow: a server that chooses run ids itself gets no second request
     CHECK(caller.launch(request_of(flow, "b")).answer == LaunchAnswer::Refused);
     CHECK(rig.get("log?method=POST").at("requests").size() == made.size());
     CHECK(holds(made.back().at("path").get<std::string>(), ":terminate"));
+    // That says nothing of an earlier request: its run may be hidden just now.
+    auto before = request_of(flow, "c");
+    before.again = true;
+    CHECK(caller.launch(before).answer == LaunchAnswer::Postponed);
 }
 
 TEST_CASE("kubeflow: what the server would refuse or change is refused before", "[kubeflow][contract]") {

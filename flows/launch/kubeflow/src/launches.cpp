@@ -36,6 +36,7 @@ struct Launches::Launch {
     std::string experiment_id;
     std::string made_id; ///< of the run that the server made instead
     std::string fault;   ///< why it can never be made, by what the configuration and the flow say now
+    bool again = false;  ///< an earlier request of it may have left
     bool plugins = false;
     int tries = 0;
 };
@@ -98,7 +99,7 @@ void Launches::begin(LaunchRequest request, std::function<void(LaunchReply)> don
             "more than " + std::to_string(options_.limits.launches) + " launches wait for this backend",
             clock_.now() + options_.timeouts.retry_max);
     // What is wrong now says nothing of an earlier request.
-    const bool again = of.again || known_.contains(of.run);
+    const bool again = launch->again = of.again || known_.contains(of.run);
     const Binding* binding = find_binding(options_, of.flow->team);
     if (binding == nullptr)
         return end(
@@ -260,7 +261,9 @@ void Launches::experiment(const Ptr& launch) {
 /// CreateRun leaves only once it is on record that it does, and what is on record is true of one request:
 /// whatever comes back, this launch sends no second one.
 void Launches::create(const Ptr& launch) {
-    if (clock_.steady_now() < not_honoured_until_) return step(launch, Step::Refuse, not_honoured_);
+    if (const auto hold = not_honoured_until_ - clock_.steady_now(); hold > Duration(0))
+        return launch->again ? step(launch, Step::Wait, not_honoured_, hold)
+                             : step(launch, Step::Refuse, not_honoured_);
     launch->plugins =
         clock_.steady_now() >= no_plugins_until_ &&
         takes_plugins(status_.with([](const KubeflowStatus& status) { return status.server_version; }));
