@@ -1,3 +1,5 @@
+#include <weir/base/text.hpp>
+
 #include "step.hpp"
 
 namespace weir::engine {
@@ -81,7 +83,7 @@ std::string suppression_text(const std::string& reason, const triggers::Trigger&
 }
 
 std::string join_problems(const std::string& text) {
-    return text.substr(0, 2000);
+    return as_utf8(text.substr(0, 2000));
 }
 
 } // namespace

@@ -390,7 +390,7 @@ Status decode_body(const Json& body, Input& input) {
 } // namespace
 
 std::string encode_body(const Input& input) {
-    return std::visit(Encode{}, input.what).dump();
+    return std::visit(Encode{}, input.what).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 Result<Input> decode_input(const ledger::InputRow& row) {

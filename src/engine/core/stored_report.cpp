@@ -23,6 +23,10 @@ std::vector<flows::ArtifactRecord> artifacts_from(const Json& list) {
     return artifacts;
 }
 
+std::string text_of(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 } // namespace
 
 std::optional<flows::Outcome> outcome_of_word(std::string_view word) {
@@ -47,7 +51,7 @@ std::string encode(const StoredReport& report) {
                       {"finished_at", to_ns(end->finished_at)},
                       {"inputs", artifacts_json(end->inputs)},
                       {"artifacts", artifacts_json(end->outputs)}};
-    return out.empty() ? std::string() : out.dump();
+    return out.empty() ? std::string() : text_of(out);
 }
 
 Result<StoredReport> decode_report(std::string_view json) {
@@ -84,7 +88,7 @@ namespace {
 std::string merged_objects(const std::string& before, const std::string& now) {
     auto all = Json::parse(before);
     all.update(Json::parse(now));
-    return all.dump();
+    return text_of(all);
 }
 
 void replace_named(std::vector<flows::ArtifactRecord>& artifacts,
