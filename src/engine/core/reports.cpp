@@ -56,7 +56,7 @@ std::optional<Instant> Core::Step::awaits_report(const ledger::RunRow& run, cons
     return std::max(input.time, fact.until) + (outputs ? limits.outputs_grace : limits.report_grace);
 }
 
-void Core::Step::end(ledger::RunRow& run, const RunFactInput& fact, Instant until) {
+void Core::Step::end(ledger::RunRow& run, const RunFactInput& fact, std::optional<Instant> until) {
     auto report = stored(run);
     report.end = end_of(fact);
     auto json = encode(report);
@@ -68,20 +68,26 @@ void Core::Step::end(ledger::RunRow& run, const RunFactInput& fact, Instant unti
     if (!opened) open_attempt(run);
     run.report_json = std::move(json);
     enter(run, ledger::RunState::Ended);
-    set_timer({{}, ledger::TimerKind::Report, run.id.to_string(), until, seq, {}, {}});
+    if (until) set_timer({{}, ledger::TimerKind::Report, run.id.to_string(), *until, seq, {}, {}});
+    if (!until) settle_ended(run);
     write(run);
+}
+
+/// What has ended settles with what is known of it.
+void Core::Step::settle_ended(const ledger::RunRow& run) {
+    auto fact = settlement_of(stored(run));
+    fact.run = run.no;
+    fact.attempt = run.attempt;
+    result.followups.push_back(std::move(fact));
 }
 
 /// The attempt that waits for its report ends with what is known of it: the next one has begun.
 void Core::Step::next_attempt(const ledger::RunRow& run, const RunFactInput& fact) {
-    auto last = settlement_of(stored(run));
-    last.run = run.no;
-    last.attempt = run.attempt;
     auto next = fact;
     next.run_id = run.id.to_string();
     next.reopened = std::make_shared<const ledger::RunRow>(run);
     result.recorded = false;
-    result.followups.push_back(std::move(last));
+    settle_ended(run);
     result.followups.push_back(std::move(next));
 }
 
@@ -162,12 +168,7 @@ void Core::Step::run_timer(const ledger::TimerSetRow& timer) {
     const auto* known = run_named(timer.key);
     if (known == nullptr) return;
     auto& run = core.runs_.at(known->no);
-    if (timer.kind == ledger::TimerKind::Report && run.state == ledger::RunState::Ended) {
-        auto fact = settlement_of(stored(run));
-        fact.run = run.no;
-        fact.attempt = run.attempt;
-        result.followups.push_back(std::move(fact));
-    }
+    if (timer.kind == ledger::TimerKind::Report && run.state == ledger::RunState::Ended) settle_ended(run);
     if (timer.kind == ledger::TimerKind::Postponed && run.hold == postponed) {
         run.hold.clear();
         core.ready_.push_back(run);

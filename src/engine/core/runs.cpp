@@ -167,7 +167,8 @@ void Core::Step::learn(const RunFactInput& fact) {
     }
     if (fact.kind == Kind::Settled || (fact.kind == Kind::Ended && moved.kind == RunMove::Kind::To)) {
         const auto until = fact.kind == Kind::Ended ? awaits_report(run, fact) : std::nullopt;
-        return until ? end(run, fact, *until) : settle(run, told(run, fact));
+        // What opens a settled run again has a row of its own: a replay has to open it too.
+        return until || fact.reopened ? end(run, fact, until) : settle(run, told(run, fact));
     }
     record(ledger::InputKind::RunFact);
     if (moved.kind == RunMove::Kind::Record) return;

@@ -92,7 +92,9 @@ struct Core::Step {
     /// Until when a flow's own report of this end is awaited; nothing: it is in, or none will come.
     std::optional<Instant> awaits_report(const ledger::RunRow& run, const RunFactInput& fact) const;
     bool outputs_wanted(const ledger::RunRow& run) const;
-    void end(ledger::RunRow& run, const RunFactInput& fact, Instant until);
+    /// It has ended; it settles when its report is in, or at `until` (nothing: at once).
+    void end(ledger::RunRow& run, const RunFactInput& fact, std::optional<Instant> until);
+    void settle_ended(const ledger::RunRow& run);
     /// What the backend says of the end, with what the flow itself has said before.
     RunFactInput told(const ledger::RunRow& run, const RunFactInput& fact) const;
     void report(const ReportInput& report);
