@@ -166,6 +166,8 @@ void Core::Step::launch(ledger::RunRow run, Trigger* trigger) {
             if (overlap == triggers::Launch::Overlap::CancelRunning) cancel_unfinished(*trigger);
         }
     }
+    // A ledger that was restored may not know of a run yet that its backend has.
+    take_early(run, 1, Instant{});
     const auto no = run.no;
     core.run_ids_[run.id] = no;
     auto& stored = core.runs_[no] = std::move(run);

@@ -21,6 +21,7 @@ struct Core::Step {
     ledger::Batch& batch;
     StepResult& result;
     std::map<ledger::TriggerNo, int> firings{}; ///< this step's firings per trigger so far: n of the id
+    using EarlyKey = std::pair<RunId, int>;     ///< run and attempt, 0: none named
 
     void run();
 
@@ -99,6 +100,15 @@ struct Core::Step {
     RunFactInput told(const ledger::RunRow& run, const RunFactInput& fact) const;
     void report(const ReportInput& report);
     void keep_early(const ReportInput& report);
+    std::vector<EarlyKey> outdated_early() const;
+    void put_early(ledger::EarlyReportRow row);
+    void drop_early(const EarlyKey& key);
+    /// Of the reports that are kept about this run, those of attempts up to this one are not awaited any
+    /// more.
+    void drop_early(const ledger::RunRow& run);
+    void take_early(ledger::RunRow& run, int attempt, Instant started);
+    /// The attempt of this fact opens, if it has not.
+    void open_reports(ledger::RunRow& run, const RunFactInput& fact);
     void run_timer(const ledger::TimerSetRow& timer);
     void end_run_timers(const ledger::RunRow& run);
 

@@ -109,6 +109,25 @@ StoredReport::Own merged(StoredReport::Own before, const StoredReport::Own& now)
     return before;
 }
 
+std::string over_limit(const StoredReport::Own& own, const CoreLimits& limits) {
+    auto bytes = own.error.size() + own.outputs_json.size();
+    for (const auto& artifact : own.artifacts)
+        bytes +=
+            artifact.name.size() + artifact.uri.size() + artifact.type.size() + artifact.metadata_json.size();
+    const auto over = [](std::size_t max, const char* what) {
+        return "with what is reported of this run already that makes more than " + std::to_string(max) +
+               what + " of one attempt; nothing was changed";
+    };
+    if (bytes > limits.report_bytes_max) return over(limits.report_bytes_max, " bytes");
+    if (own.artifacts.size() > limits.report_artifacts_max)
+        return over(limits.report_artifacts_max, " artifacts");
+    // An output takes more than four bytes: `"":1,`.
+    if (own.outputs_json.size() / 4 > limits.report_outputs_max &&
+        Json::parse(own.outputs_json).size() > limits.report_outputs_max)
+        return over(limits.report_outputs_max, " outputs");
+    return {};
+}
+
 RunFactInput settlement_of(const StoredReport& report) {
     RunFactInput fact;
     fact.kind = RunFactInput::Kind::Settled;
