@@ -7,6 +7,8 @@
 
 #include <simdjson.h>
 
+#include <weir/base/text.hpp>
+
 namespace weir {
 namespace {
 
@@ -195,6 +197,7 @@ std::string with_wide_integers(std::string_view text) {
 
 void append_json_string(std::string& out, std::string_view text) {
     static constexpr char hex[] = "0123456789abcdef";
+    if (!valid_utf8(text)) return append_json_string(out, as_utf8(text));
     out += '"';
     std::size_t plain = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {

@@ -8,7 +8,6 @@
 
 #include <weir/base/clock.hpp>
 #include <weir/base/json.hpp>
-#include <weir/base/text.hpp>
 
 namespace weir::log {
 namespace {
@@ -46,8 +45,7 @@ std::string_view name_of(Level level) {
 
 } // namespace
 
-Field::Field(std::string_view name, std::string_view text)
-    : name_(name), json_(valid_utf8(text) ? json_string(text) : json_string(printable("(not UTF-8)"))) {}
+Field::Field(std::string_view name, std::string_view text) : name_(name), json_(json_string(text)) {}
 Field::Field(std::string_view name, bool value) : name_(name), json_(value ? "true" : "false") {}
 Field::Field(std::string_view name, double value)
     : name_(name), json_(std::isfinite(value) ? std::to_string(value) : "null") {}

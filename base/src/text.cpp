@@ -27,6 +27,34 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     return row[b.size()];
 }
 
+/// Bytes of the UTF-8 character that begins at `i`; 0 if none does.
+std::size_t character_at(std::string_view text, std::size_t i) {
+    const auto byte = [&](std::size_t n) {
+        return i + n < text.size() ? static_cast<unsigned char>(text[i + n]) : 0U;
+    };
+    const unsigned lead = byte(0);
+    if (lead < 0x80) return 1;
+    if (lead < 0xc2 || lead > 0xf4) return 0;
+    // Overlong forms, surrogates and what lies above U+10FFFF show in the second byte.
+    const unsigned low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    const unsigned high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    if (byte(1) < low || byte(1) > high) return 0;
+    const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    for (std::size_t n = 2; n < size; ++n)
+        if ((byte(n) & 0xc0) != 0x80) return 0;
+    return size;
+}
+
+constexpr std::size_t escape_size = 4;
+
+void append_escape(std::string& out, char c) {
+    static constexpr char hex[] = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    out += "\\x";
+    out += hex[byte >> 4];
+    out += hex[byte & 15];
+}
+
 } // namespace
 
 bool valid_utf8(std::string_view text) noexcept {
@@ -52,29 +80,34 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
     return best.empty() ? std::string() : "; did you mean \"" + std::string(best) + "\"?";
 }
 
-std::string printable(std::string_view text, std::size_t bytes_max) {
-    static constexpr char hex[] = "0123456789abcdef";
+std::string as_utf8(std::string_view text) {
+    if (valid_utf8(text)) return std::string(text);
     std::string out;
-    std::size_t i = 0;
-    for (; i < text.size() && out.size() < bytes_max; ++i) {
+    for (std::size_t i = 0; i < text.size();) {
+        const auto size = character_at(text, i);
+        if (size == 0)
+            append_escape(out, text[i]);
+        else
+            out.append(text, i, size);
+        i += std::max<std::size_t>(size, 1);
+    }
+    return out;
+}
+
+std::string printable(std::string_view text, std::size_t bytes_max) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size();) {
+        const auto size = character_at(text, i);
         const auto c = static_cast<unsigned char>(text[i]);
         // C1 controls arrive as 0xc2 0x80..0x9f and are obeyed by terminals as escapes.
-        const bool c1 = c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
-        if (c >= 0x20 && c != 0x7f && !c1) {
-            out += text[i];
-            continue;
-        }
-        const auto shown = c1 ? static_cast<unsigned char>(text[++i]) : c;
-        out += "\\x";
-        out += hex[shown >> 4];
-        out += hex[shown & 15];
-    }
-    if (i < text.size()) {
-        // Never cut a character in two.
-        while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xc0) == 0x80)
-            out.pop_back();
-        if (!out.empty() && static_cast<unsigned char>(out.back()) >= 0xc0) out.pop_back();
-        out += "...";
+        const bool c1 = size == 2 && c == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+        const bool shown = size > 0 && c >= 0x20 && c != 0x7f && !c1;
+        if (out.size() + (shown ? size : escape_size) > bytes_max) return out + "...";
+        if (shown)
+            out.append(text, i, size);
+        else
+            append_escape(out, c1 ? text[i + 1] : text[i]);
+        i += std::max<std::size_t>(size, 1);
     }
     return out;
 }

@@ -46,7 +46,7 @@ void append_member(std::string& out, std::string_view name, const std::string& b
 }
 
 std::string visible(const std::string& bytes) {
-    return json_string(valid_utf8(bytes) ? bytes : printable(bytes, bytes.size()));
+    return json_string(valid_utf8(bytes) ? bytes : printable(bytes, bytes.size() * 4));
 }
 
 } // namespace

@@ -122,9 +122,13 @@ std::string read_tail(const std::filesystem::path& path, std::size_t bytes_max) 
         text.resize(size - from);
         const ssize_t n = ::pread(fd, text.data(), text.size(), static_cast<off_t>(from));
         text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
-        if (from > 0)
-            if (const std::size_t line = text.find('\n'); line != std::string::npos && line + 1 < text.size())
-                text.erase(0, line + 1);
+        if (from > 0) {
+            const std::size_t line = text.find('\n');
+            if (line != std::string::npos && line + 1 < text.size()) text.erase(0, line + 1);
+            // Where it is all one line: what is left of a character that was cut.
+            while (!text.empty() && (static_cast<unsigned char>(text.front()) & 0xc0) == 0x80)
+                text.erase(0, 1);
+        }
     }
     ::close(fd);
     return text;

@@ -29,7 +29,7 @@ std::string write_settings(const FlowSettings& settings) {
     if (!settings.version.empty()) out["version"] = settings.version;
     if (!settings.experiment.empty()) out["experiment"] = settings.experiment;
     if (!settings.display_name.empty()) out["display_name"] = settings.display_name;
-    return out.dump();
+    return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 Result<FlowSettings> read_settings(std::string_view settings_json) {

@@ -60,4 +60,5 @@ TEST_CASE("hostile JSON is refused by its limit, with the place") {
 TEST_CASE("strings are written so that they can be read back") {
     CHECK(json_string("a\"b\\c\n\x01\x7f") == "\"a\\\"b\\\\c\\n\\u0001\\u007f\"");
     CHECK(validate_json(json_string("\xF0\x9F\x8C\x8A \x1b[31m")).ok());
+    CHECK(json_string("caf\xe9 \"") == "\"caf\\\\xe9 \\\"\"");
 }

@@ -17,7 +17,31 @@ TEST_CASE("payload text cannot drive a terminal") {
     CHECK(printable("\xc2\x9b"
                     "31m") == "\\x9b31m");
     CHECK(printable(std::string(300, 'x'), 10) == "xxxxxxxxxx...");
-    CHECK(valid_utf8(printable("\xC3\xA4\xC3\xA4\xC3\xA4", 3)));
+    CHECK(printable("\xC3\xA4\xC3\xA4\xC3\xA4", 3) == "\xC3\xA4...");
+    CHECK(printable("abc\n", 6) == "abc...");
+    CHECK(printable("abc\n", 7) == "abc\\x0a");
+}
+
+TEST_CASE("bytes that are no UTF-8 become visible") {
+    CHECK(printable("caf\xe9 crashed") == "caf\\xe9 crashed");
+    CHECK(as_utf8("caf\xe9\ncrashed") == "caf\\xe9\ncrashed");
+    CHECK(as_utf8("\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80") == "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80");
+    // Cut at either end, overlong, a surrogate, above U+10FFFF, never a lead.
+    for (const std::string_view bad :
+         {"\xA9x", "x\xC3", "\xE2\x82", "\xF0\x9F\x98", "\xC0\xAF", "\xE0\x9F\xBF", "\xED\xA0\x80",
+          "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xFF", "\xC3("}) {
+        INFO(as_utf8(bad));
+        CHECK_FALSE(valid_utf8(bad));
+        CHECK(valid_utf8(as_utf8(bad)));
+        CHECK(printable(bad) == as_utf8(bad));
+        for (std::size_t max = 0; max < 20; ++max)
+            CHECK(valid_utf8(printable(bad, max)));
+    }
+    std::string all;
+    for (int c = 1; c < 256; ++c)
+        all += static_cast<char>(c);
+    CHECK(valid_utf8(as_utf8(all + all)));
+    CHECK(valid_utf8(printable(all + all, 5000)));
 }
 
 TEST_CASE("all but the unreserved is percent-encoded") {

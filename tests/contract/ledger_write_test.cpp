@@ -141,6 +141,33 @@ TEST_CASE("a snapshot gives back every field of what is open, also after a resta
     }
 }
 
+TEST_CASE("early reports are kept by run and attempt") {
+    for (const auto& kind : kinds()) {
+        INFO(kind.name);
+        const auto harness = kind.make();
+        const Ready ready(*harness);
+        const auto kept = [&] {
+            std::vector<std::string> lines;
+            const auto snapshot = harness->ledger().snapshot().value();
+            for (const auto& row : snapshot.early_reports)
+                lines.push_back(row.run.to_string().substr(0, 2) + " " + std::to_string(row.attempt) + " " +
+                                row.body + (row.time == at(1) ? " at 1" : " later"));
+            return lines;
+        };
+        const RunId one{Uuid{{0x11}}}, other{Uuid{{0x22}}};
+        auto batch = batch_of({fact(1)});
+        batch.early_reports = {{one, 0, at(1), "a"}, {one, 2, at(2), "b"}, {other, 2, at(3), "c"}};
+        REQUIRE(problem(harness->ledger().commit(batch, ready.epoch)) == "");
+        CHECK(kept() == std::vector<std::string>{"11 0 a at 1", "11 2 b later", "22 2 c later"});
+        batch = batch_of({fact(2)});
+        batch.early_reports = {{one, 2, at(4), "d"}};
+        batch.early_reports_gone = {{other, 2}, {one, 7}};
+        REQUIRE(problem(harness->ledger().commit(batch, ready.epoch)) == "");
+        harness->reopen();
+        CHECK(kept() == std::vector<std::string>{"11 0 a at 1", "11 2 d later"});
+    }
+}
+
 TEST_CASE("a commit under an older epoch is a conflict and writes nothing") {
     for (const auto& kind : kinds()) {
         INFO(kind.name);

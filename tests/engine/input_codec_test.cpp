@@ -100,11 +100,20 @@ TEST_CASE("what backends and flows tell of runs is read back whole") {
     report.outcome = flows::Outcome::Succeeded;
     report.outputs_json = "{\"rows\":7}";
     report.artifacts = fact.outputs;
+    report.settled = true;
+    report.next_attempt = 2;
     input.what = report;
     const auto said = std::get<ReportInput>(again(input, ledger::InputKind::RunFact).what);
     CHECK(said.run == report.run);
     CHECK(said.outcome == report.outcome);
     CHECK(said.outputs_json == report.outputs_json);
+    CHECK(said.settled);
+    CHECK(said.next_attempt == 2);
+
+    // What reached here all the same does not end the process.
+    report.error = "caf\xe9";
+    input.what = report;
+    CHECK(std::get<ReportInput>(again(input, ledger::InputKind::RunFact).what).error == "caf\xef\xbf\xbd");
 }
 
 TEST_CASE("an apply is read back with its documents and declared parameters") {

@@ -54,6 +54,7 @@ class ScriptedLauncher final : public flows::Launcher, public flows::RunWatcher 
         cancelled.push_back(run);
         done(cancel_answer);
     }
+    void retry(RunId, int, std::string, std::function<void(Status)> done) override { done({}); }
     void close() override {}
     void on_report(std::function<void(flows::RunReport)>) override {}
     void watch(RunId run) override { watched.push_back(run); }
@@ -176,12 +177,14 @@ class PatientRig {
         shell_->report(report);
         settle();
     }
-    Shell::Outcome own_report(const RunId& run, const std::string& outputs) {
+    Shell::Outcome own_report(const RunId& run, const std::string& outputs, int attempt = 0) {
         ReportInput input;
         input.run = run;
+        input.attempt = attempt;
         input.outputs_json = outputs;
         const auto known = ledger_->reader().run(run);
         input.settled = known.ok() && known->state == ledger::RunState::Settled;
+        if (input.settled) input.next_attempt = next_attempt_of(*known);
         return submit(std::move(input));
     }
     std::vector<ledger::RunRow> runs() {
@@ -192,6 +195,43 @@ class PatientRig {
         return page->rows;
     }
     Shell& shell() { return *shell_; }
+    ledger::Snapshot snapshot() {
+        auto snapshot = ledger_->snapshot();
+        REQUIRE(snapshot.ok());
+        return std::move(snapshot).value();
+    }
+    /// The ids of all decisions made, in order; and those that the recorded inputs give when they are fed
+    /// again.
+    std::vector<std::string> decided() {
+        ledger::Query query;
+        query.limit = 100;
+        auto page = ledger_->reader().decisions(query);
+        REQUIRE(page.ok());
+        std::vector<std::string> ids;
+        for (const auto& row : page->rows)
+            ids.insert(ids.begin(), row.id.to_string());
+        return ids;
+    }
+    std::vector<std::string> replayed() {
+        const auto now = snapshot();
+        Core core(CoreConfig{now.instance, now.secret, {}});
+        ledger::Snapshot empty;
+        empty.instance = now.instance;
+        empty.secret = now.secret;
+        REQUIRE(core.restore(empty).ok());
+        const auto inputs = ledger_->reader().inputs_from(Seq(0), 1000);
+        REQUIRE(inputs.ok());
+        std::vector<std::string> ids;
+        for (const auto& row : *inputs) {
+            auto input = decode_input(row);
+            REQUIRE(input.ok());
+            ledger::Batch batch;
+            (void)core.step(std::move(input).value(), row.seq, {}, batch);
+            for (const auto& decision : batch.decisions)
+                ids.push_back(decision.id.to_string());
+        }
+        return ids;
+    }
 
     ManualClock clock{from_ns(1'790'000'000'000'000'000)};
     ScriptedLauncher launcher, other; ///< backends "kf" and "other"

@@ -256,3 +256,19 @@ TEST_CASE("attempts that are told in one breath are all recorded") {
         CHECK(rig.runs().size() == 4);
     }
 }
+
+TEST_CASE("what a backend says need not be UTF-8") {
+    PatientRig rig;
+    rig.apply({"trigger: chain\nteam: ads\nwhen: {finish: train, outcome: [failed]}\n"
+               "launch: {flow: next}\n"},
+              true);
+    const auto run = rig.run();
+    auto failed = rig.ended(run, Outcome::Failed);
+    failed.error = "exit status 1: caf\xe9 crashed";
+    rig.report(failed);
+    CHECK(rig.row(run).state == RunState::Ended); // its words are stored as JSON meanwhile
+    rig.start();
+    rig.pass(31s);
+    CHECK(rig.row(run).reason == "exit status 1: caf\\xe9 crashed");
+    CHECK(rig.runs().size() == 2);
+}

@@ -70,6 +70,19 @@ root:
     CHECK(zero.error.find("zero byte") != std::string::npos);
 }
 
+TEST_CASE("a task's last words need not be UTF-8", "[local]") {
+    Fixture fixture;
+    const auto latin = fixture.run(flow_of(chain({{"a", "printf \"caf\\351 crashed\\n\" >&2; exit 1"}})));
+    CHECK(latin.error == "a: exit status 1: caf\\xe9 crashed");
+    // What is read of a long line begins inside of a character, and ends at one.
+    const auto cut =
+        fixture.run(flow_of(chain({{"a", "printf \"\xC3\xA9%.0s\" $(seq 3000) >&2; printf x >&2; exit 1"}})),
+                    "{}", "cut");
+    INFO(cut.error);
+    CHECK(cut.error.starts_with("a: exit status 1: \xC3\xA9\xC3\xA9"));
+    CHECK(cut.error.ends_with("\xC3\xA9..."));
+}
+
 TEST_CASE("a killed weir is gone on with: what had ended is kept, what ran runs again", "[local]") {
     test::Folder folder;
     const std::string there = folder.path().string();

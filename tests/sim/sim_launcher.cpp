@@ -17,10 +17,15 @@ void SimLauncher::create(const flows::LaunchRequest& request) {
     const auto fate = number_of(request.flow->flow + request.arguments_json);
     record.outcome = fate % 5 == 0 ? flows::Outcome::Failed : flows::Outcome::Succeeded;
     record.settles_at = clock_.now() + std::chrono::milliseconds(10 + fate / 8 % 60'000);
-    // Of flows that report themselves, most do, a little before or after their end.
-    if (request.flow->settings_json.find("reports") != std::string::npos && fate / 512 % 4 != 0)
-        own_reports_[request.run] =
-            record.settles_at + std::chrono::milliseconds(fate / 4096 % 20'000) - std::chrono::seconds(5);
+    report_itself(record, fate);
+}
+
+/// Of flows that report themselves, most do, a little before or after their end.
+void SimLauncher::report_itself(const Record& record, std::uint64_t fate) {
+    if (record.request.flow->settings_json.find("reports") == std::string::npos || fate / 512 % 4 == 0)
+        return;
+    own_reports_[{record.request.run, record.attempt}] =
+        record.settles_at + std::chrono::milliseconds(fate / 4096 % 20'000) - std::chrono::seconds(5);
 }
 
 void SimLauncher::launch(flows::LaunchRequest request, std::function<void(flows::LaunchReply)> done) {
@@ -121,6 +126,7 @@ void SimLauncher::retry(RunId run, int attempt, std::string, std::function<void(
         const auto fate = number_of(record.request.arguments_json + std::to_string(attempt));
         record.outcome = fate % 3 == 0 ? flows::Outcome::Failed : flows::Outcome::Succeeded;
         record.settles_at = clock_.now() + std::chrono::milliseconds(10 + fate / 8 % 20'000);
+        report_itself(record, fate);
     }
     if (chance_.happens(faults_.lost_reply)) return done(unavailable("the reply was lost"));
     done({});
@@ -171,13 +177,16 @@ std::optional<Instant> SimLauncher::work_inside() {
     }
     std::optional<Instant> next;
     if (!effects_.empty()) next = effects_.begin()->first;
-    for (auto it = own_reports_.begin(); it != own_reports_.end();) {
-        auto& [run, at] = *it;
-        const bool taken = at <= clock_.peek() && on_own_report && on_own_report(run);
-        if (!taken && at <= clock_.peek()) at = clock_.peek() + std::chrono::seconds(2);
-        if (!taken && (!next || at < *next)) next = at;
-        it = taken ? own_reports_.erase(it) : std::next(it);
+    std::vector<Attempt> due;
+    for (auto& [attempt, at] : own_reports_) {
+        if (at <= clock_.peek()) {
+            due.push_back(attempt);
+            at = clock_.peek() + std::chrono::seconds(2);
+        }
+        if (!next || at < *next) next = at;
     }
+    for (const auto& attempt : due)
+        if (on_own_report) on_own_report(attempt);
     return next;
 }
 

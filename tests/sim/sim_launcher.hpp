@@ -63,9 +63,10 @@ class SimLauncher final : public flows::Launcher, public flows::RunWatcher {
     void weir_died();
     /// Checked before a run is created: the ledger on disk must say `sent`.
     std::function<void(const flows::LaunchRequest&)> on_create;
-    /// The flow's own report of a run; true: taken for good. Otherwise it is sent again.
-    std::function<bool(const RunId&)> on_own_report;
-    void own_report_taken(const RunId& run) { own_reports_.erase(run); }
+    using Attempt = std::pair<RunId, int>;
+    /// The flow's own report of an attempt. It is sent again until it is taken.
+    std::function<void(const Attempt&)> on_own_report;
+    void own_report_taken(const Attempt& attempt) { own_reports_.erase(attempt); }
 
     [[nodiscard]] const std::map<RunId, Record>& records() const { return records_; }
     std::vector<std::string> faults_seen; ///< what must never happen and did
@@ -78,6 +79,7 @@ class SimLauncher final : public flows::Launcher, public flows::RunWatcher {
     void report(const RunId& run, bool running = false);
     void flap(const RunId& run);
     std::optional<Instant> work_inside();
+    void report_itself(const Record& record, std::uint64_t fate);
 
     SimClock& clock_;
     Chance chance_;
@@ -87,8 +89,8 @@ class SimLauncher final : public flows::Launcher, public flows::RunWatcher {
     std::map<RunId, int> open_;     ///< requests to create that are not answered
     std::multimap<Instant, std::function<void()>> later_;
     std::multimap<Instant, std::function<void()>>
-        effects_;                          ///< in the backend: weir's death does not end them
-    std::map<RunId, Instant> own_reports_; ///< to be sent, and when
+        effects_;                            ///< in the backend: weir's death does not end them
+    std::map<Attempt, Instant> own_reports_; ///< to be sent, and when
     std::set<RunId> lost_once_;
     std::map<RunId, int> left_; ///< requests that may have had an effect
     std::function<void(flows::RunReport)> report_;

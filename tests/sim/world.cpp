@@ -85,18 +85,20 @@ void World::start_shell() {
     };
     ports.mint_uid = [] { return TriggerUid{}; };
     ports.find_run = [this](const RunId& run) { return storage_->reader().run(run); };
-    launcher_.on_own_report = [this](const RunId& run) {
-        if (!shell_) return false;
-        const auto known = storage_->reader().run(run);
+    launcher_.on_own_report = [this](const SimLauncher::Attempt& of) {
+        if (!shell_) return;
+        const auto known = storage_->reader().run(of.first);
+        const auto number = number_of(of.first.to_string()) + static_cast<std::uint64_t>(of.second);
         engine::ReportInput report;
-        report.run = run;
-        report.outputs_json = "{\"own\":" + std::to_string(number_of(run.to_string()) % 100) + "}";
+        report.run = of.first;
+        report.attempt = number % 3 == 0 ? 0 : of.second; // not every flow knows which one it is
+        report.outputs_json = "{\"own\":" + std::to_string(number % 100) + "}";
         report.settled = known.ok() && known->state == ledger::RunState::Settled;
+        if (report.settled) report.next_attempt = engine::next_attempt_of(*known);
         // Taken for good once it is durable; until then it is sent again.
-        shell_->submit(std::move(report), [this, run](const engine::Shell::Outcome& outcome) {
-            if (!outcome.error) launcher_.own_report_taken(run);
+        shell_->submit(std::move(report), [this, of](const engine::Shell::Outcome& outcome) {
+            if (!outcome.error) launcher_.own_report_taken(of);
         });
-        return false;
     };
     launcher_.on_report([this](flows::RunReport report) {
         posts_.push_back([this, report = std::move(report)] { shell_->report(report); });

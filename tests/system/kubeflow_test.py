@@ -25,7 +25,7 @@ backends:
     url: {url}
     token_file: token
     timeouts: {{retry_min: 50ms, retry_max: 300ms, server: 1s, orphan_grace: 1s, resolve_cache: 0s}}
-    watch: {{interval: 100ms, requests_per_second: 50}}
+    watch: {{interval: 100ms, requests_per_second: 50{places}}}
 teams:
   ads:
     backends: ['null', {{name: kubeflow, {binding}, display_name: '{{flow}} of {{date}}'}}]
@@ -93,6 +93,7 @@ class Kubeflow(EngineCase, Case):
     program = WEIR
     engine_type = Engine
     binding = "experiment: nightly, experiments: [adhoc]"
+    places = ""  # what is watched beside weir's own runs
     url = None  # the server's, unless a test says otherwise
 
     def setUp(self):
@@ -100,7 +101,9 @@ class Kubeflow(EngineCase, Case):
         Case.setUp(self)
 
     def serve(self, token="tokAlice"):
-        (self.folder / "weir.yaml").write_text(CONFIG.format(url=self.url or self.kfp.url, binding=self.binding))
+        (self.folder / "weir.yaml").write_text(
+            CONFIG.format(url=self.url or self.kfp.url, binding=self.binding, places=self.places)
+        )
         (self.folder / "token").write_text(token)
         self.weir = self.engine().wait_ready()
         self.weir.apply({"flows.yaml": FLOWS})
@@ -183,6 +186,24 @@ class Chain(Kubeflow):
         self.assertEqual(self.run_of("rollout", "succeeded")["parameters"], {"of": run, "auc": 0.91})
         again = self.weir.weir("report", run, "--outcome", "succeeded")
         self.assertEqual(again, f"run {run}: this was known already\n")
+
+    def test_a_report_of_an_attempt_that_weir_sees_only_later(self):
+        self.pipeline(spec("day: {parameterType: STRING}", "training"), "training")
+        self.places = ", overlap: 1s, places_interval: 2s, places: [{team: ads}]"
+        self.serve()
+        self.publish("measure.now")
+        run = self.run_of("measure", "accepted")["run"]
+        self.report(run, "Running")
+        self.weir.weir("report", run, "--outcome", "failed")
+        self.report(run, "Failed")
+        self.run_of("measure", "failed")
+        # Tried again by hand, on the server; the flow is faster than the next look at it.
+        self.post(f"/runs/{run}:retry")
+        said = self.weir.weir("report", run, "--outcome", "succeeded", "--outputs", '{"auc": 0.91}')
+        self.assertEqual(said, f"run {run}: recorded\n")
+        self.report(run, "Succeeded")
+        self.assertEqual(self.run_of("measure", "succeeded")["attempt"], 2)
+        self.assertEqual(self.run_of("rollout", "succeeded")["parameters"], {"of": run, "auc": 0.91})
 
     def test_a_failure_on_the_server_is_a_failed_run(self):
         self.pipeline(spec(PARAMETERS, "training"), "training")

@@ -1,3 +1,5 @@
+#include <weir/base/text.hpp>
+
 #include "step.hpp"
 
 namespace weir::engine {
@@ -81,7 +83,7 @@ std::string suppression_text(const std::string& reason, const triggers::Trigger&
 }
 
 std::string join_problems(const std::string& text) {
-    return text.substr(0, 2000);
+    return as_utf8(text.substr(0, 2000));
 }
 
 } // namespace
@@ -164,6 +166,8 @@ void Core::Step::launch(ledger::RunRow run, Trigger* trigger) {
             if (overlap == triggers::Launch::Overlap::CancelRunning) cancel_unfinished(*trigger);
         }
     }
+    // A ledger that was restored may not know of a run yet that its backend has.
+    take_early(run, 1, Instant{});
     const auto no = run.no;
     core.run_ids_[run.id] = no;
     auto& stored = core.runs_[no] = std::move(run);

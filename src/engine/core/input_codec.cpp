@@ -188,9 +188,10 @@ struct Encode {
     }
     Json operator()(const RunFactInput& i) const { return encode_fact(i); }
     Json operator()(const ReportInput& i) const {
-        return {{"kind", "report"},     {"run", i.run.to_string()},
-                {"attempt", i.attempt}, {"own", encode(StoredReport{own_of(i), std::nullopt})},
-                {"settled", i.settled}, {"principal", i.principal}};
+        return {{"kind", "report"},        {"run", i.run.to_string()},
+                {"attempt", i.attempt},    {"own", encode(StoredReport{own_of(i), std::nullopt})},
+                {"settled", i.settled},    {"next_attempt", i.next_attempt},
+                {"principal", i.principal}};
     }
     Json operator()(const StartRunInput& i) const {
         return {{"kind", "start"},
@@ -310,6 +311,7 @@ Result<ReportInput> report_from(const Json& body) {
     report.outputs_json = stored.own->outputs_json;
     report.artifacts = stored.own->artifacts;
     report.settled = body.at("settled");
+    report.next_attempt = body.value("next_attempt", 0);
     report.principal = body.at("principal");
     return report;
 }
@@ -390,7 +392,7 @@ Status decode_body(const Json& body, Input& input) {
 } // namespace
 
 std::string encode_body(const Input& input) {
-    return std::visit(Encode{}, input.what).dump();
+    return std::visit(Encode{}, input.what).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 Result<Input> decode_input(const ledger::InputRow& row) {

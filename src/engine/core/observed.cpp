@@ -116,11 +116,6 @@ void Core::Step::see(const RunFactInput& fact) {
     run.arguments_json = seen.arguments_json;
     run.created = seen.created == Instant{} ? input.time : seen.created;
     run.state = ledger::RunState::Accepted;
-    if (const auto early = core.early_reports_.find(run.id); early != core.early_reports_.end()) {
-        run.report_json = early->second.body;
-        batch.early_reports_gone.push_back(run.id);
-        core.early_reports_.erase(early);
-    }
     next.run = run.no;
     next.run_id.clear();
     result.followups.push_back(std::move(next));

@@ -56,7 +56,7 @@ std::optional<Instant> Core::Step::awaits_report(const ledger::RunRow& run, cons
     return std::max(input.time, fact.until) + (outputs ? limits.outputs_grace : limits.report_grace);
 }
 
-void Core::Step::end(ledger::RunRow& run, const RunFactInput& fact, Instant until) {
+void Core::Step::end(ledger::RunRow& run, const RunFactInput& fact, std::optional<Instant> until) {
     auto report = stored(run);
     report.end = end_of(fact);
     auto json = encode(report);
@@ -68,20 +68,26 @@ void Core::Step::end(ledger::RunRow& run, const RunFactInput& fact, Instant unti
     if (!opened) open_attempt(run);
     run.report_json = std::move(json);
     enter(run, ledger::RunState::Ended);
-    set_timer({{}, ledger::TimerKind::Report, run.id.to_string(), until, seq, {}, {}});
+    if (until) set_timer({{}, ledger::TimerKind::Report, run.id.to_string(), *until, seq, {}, {}});
+    if (!until) settle_ended(run);
     write(run);
+}
+
+/// What has ended settles with what is known of it.
+void Core::Step::settle_ended(const ledger::RunRow& run) {
+    auto fact = settlement_of(stored(run));
+    fact.run = run.no;
+    fact.attempt = run.attempt;
+    result.followups.push_back(std::move(fact));
 }
 
 /// The attempt that waits for its report ends with what is known of it: the next one has begun.
 void Core::Step::next_attempt(const ledger::RunRow& run, const RunFactInput& fact) {
-    auto last = settlement_of(stored(run));
-    last.run = run.no;
-    last.attempt = run.attempt;
     auto next = fact;
     next.run_id = run.id.to_string();
     next.reopened = std::make_shared<const ledger::RunRow>(run);
     result.recorded = false;
-    result.followups.push_back(std::move(last));
+    settle_ended(run);
     result.followups.push_back(std::move(next));
 }
 
@@ -99,61 +105,135 @@ RunFactInput Core::Step::told(const ledger::RunRow& run, const RunFactInput& fac
 void Core::Step::report(const ReportInput& report) {
     const auto* known = core.run(report.run);
     if (known == nullptr) {
-        if (!report.settled) return keep_early(report);
+        const bool follows =
+            report.next_attempt > 0 && (report.attempt == 0 || report.attempt >= report.next_attempt);
+        if (!report.settled || follows) return keep_early(report);
         // What is settled stays as it is; that somebody says otherwise, or more, is kept.
         record(ledger::InputKind::RunFact);
         return;
     }
+    // The flow is ahead of what its backend has told.
+    if (report.attempt > std::max(known->attempt, 1)) return keep_early(report);
     auto& run = core.runs_.at(known->no);
-    const bool never_left = run.state == ledger::RunState::Waiting || run.state == ledger::RunState::Ready;
-    const bool old = report.attempt != 0 && report.attempt < run.attempt;
     auto kept = stored(run);
     const auto own = kept.own ? merged(*kept.own, own_of(report)) : own_of(report);
-    if (kept.own == own && !never_left) {
+    if (kept.own == own) {
         result.recorded = false;
         return;
     }
+    const bool old = report.attempt != 0 && report.attempt < run.attempt;
+    if (!old)
+        if (auto fault = over_limit(own, core.config_.limits); !fault.empty())
+            return refuse(ErrorKind::Exhausted, std::move(fault));
     record(ledger::InputKind::RunFact);
-    if (never_left || old) return;
+    if (old) return;
     kept.own = own;
     run.report_json = encode(kept);
-    if (run.state == ledger::RunState::Ended) {
-        auto fact = settlement_of(kept);
-        fact.run = run.no;
-        fact.attempt = run.attempt;
-        result.followups.push_back(std::move(fact));
-    }
+    if (run.state == ledger::RunState::Ended) settle_ended(run);
     write(run);
 }
 
-void Core::Step::keep_early(const ReportInput& report) {
+std::vector<Core::Step::EarlyKey> Core::Step::outdated_early() const {
+    std::vector<EarlyKey> keys;
+    for (const auto& [key, row] : core.early_reports_)
+        if (row.time + core.config_.limits.early_reports_age <= input.time) keys.push_back(key);
+    return keys;
+}
+
+void Core::Step::put_early(ledger::EarlyReportRow row) {
+    const EarlyKey key{row.run, row.attempt};
+    auto& kept = core.early_reports_[key];
+    core.early_reports_bytes_ += row.body.size();
+    core.early_reports_bytes_ -= kept.body.size();
+    std::erase(batch.early_reports_gone, key);
+    batch.early_reports.push_back(row);
+    kept = std::move(row);
+}
+
+void Core::Step::drop_early(const EarlyKey& key) {
+    const auto found = core.early_reports_.find(key);
+    core.early_reports_bytes_ -= found->second.body.size();
+    core.early_reports_.erase(found);
+    batch.early_reports_gone.push_back(key);
+}
+
+void Core::Step::drop_early(const ledger::RunRow& run) {
     auto& kept = core.early_reports_;
-    for (auto it = kept.begin(); it != kept.end();) {
-        if (it->second.time + core.config_.limits.early_reports_age > input.time) {
-            ++it;
-            continue;
-        }
-        batch.early_reports_gone.push_back(it->first);
-        it = kept.erase(it);
+    const bool last = next_attempt_of(run) == 0;
+    for (auto it = kept.lower_bound({run.id, 0}); it != kept.end() && it->first.first == run.id;) {
+        const auto key = (it++)->first;
+        if (last || key.second <= run.attempt) drop_early(key);
     }
-    const auto found = kept.find(report.run);
+}
+
+void Core::Step::keep_early(const ReportInput& report) {
+    const auto& limits = core.config_.limits;
+    const auto& kept = core.early_reports_;
+    const EarlyKey key{report.run, report.attempt};
+    const auto outdated = outdated_early();
+    auto count = kept.size() - outdated.size();
+    auto bytes = core.early_reports_bytes_;
+    for (const auto& old : outdated)
+        bytes -= kept.at(old).body.size();
     auto own = own_of(report);
-    if (found != kept.end())
-        if (const auto before = decode_report(found->second.body); before.ok() && before->own)
-            own = merged(*before->own, own);
-    const auto body = encode(StoredReport{own, std::nullopt});
-    if (found != kept.end() && found->second.body == body) {
+    const auto found = kept.find(key);
+    const bool adds =
+        found != kept.end() && std::find(outdated.begin(), outdated.end(), key) == outdated.end();
+    if (adds) {
+        const auto before = decode_report(found->second.body);
+        expects(before.ok() && before->own, "a report that was kept does not read");
+        own = merged(*before->own, own);
+        bytes -= found->second.body.size();
+        --count;
+    }
+    auto body = encode(StoredReport{own, std::nullopt});
+    if (adds && found->second.body == body) {
         result.recorded = false;
         return;
     }
-    if (found == kept.end() && kept.size() >= core.config_.limits.early_reports_max)
-        return refuse(ErrorKind::Unavailable, "too many reports are kept of runs that are not known yet (" +
-                                                  std::to_string(kept.size()) + "); try again later");
+    if (auto fault = over_limit(own, limits); !fault.empty())
+        return refuse(ErrorKind::Exhausted, std::move(fault));
+    if (count >= limits.early_reports_max || bytes + body.size() > limits.early_reports_bytes_max)
+        return refuse(ErrorKind::Unavailable,
+                      "too many reports are kept of runs and attempts that are not known yet (" +
+                          std::to_string(kept.size()) + " reports, " +
+                          std::to_string(core.early_reports_bytes_) + " bytes); try again later");
     record(ledger::InputKind::RunFact);
-    ledger::EarlyReportRow row{report.run, input.time, body};
-    std::erase(batch.early_reports_gone, report.run);
-    batch.early_reports.push_back(row);
-    kept[report.run] = std::move(row);
+    for (const auto& old : outdated)
+        drop_early(old);
+    put_early({report.run, report.attempt, input.time, std::move(body)});
+}
+
+/// What was said of this attempt before it was known is said of it now. A report without a number is of the
+/// attempt that was the newest then: of this one if it came after the start.
+void Core::Step::take_early(ledger::RunRow& run, int attempt, Instant started) {
+    auto& kept = core.early_reports_;
+    std::optional<StoredReport::Own> own;
+    for (auto it = kept.lower_bound({run.id, 0});
+         it != kept.end() && it->first.first == run.id && it->first.second <= attempt;) {
+        const auto key = it->first;
+        if (key.second == attempt || (key.second == 0 && it->second.time >= started)) {
+            const auto said = decode_report(it->second.body);
+            expects(said.ok() && said->own, "a report that was kept does not read");
+            own = own ? merged(*own, *said->own) : *said->own;
+        }
+        ++it;
+        drop_early(key);
+    }
+    if (!own) return;
+    auto report = stored(run);
+    report.own = report.own ? merged(*own, *report.own) : *own;
+    run.report_json = encode(report);
+}
+
+void Core::Step::open_reports(ledger::RunRow& run, const RunFactInput& fact) {
+    if (fact.kind != RunFactInput::Kind::Started && fact.kind != RunFactInput::Kind::Ended) return;
+    const bool opened = run.attempt >= fact.attempt &&
+                        (run.state == ledger::RunState::Running || run.state == ledger::RunState::Ended);
+    if (opened) return;
+    // What was reported before the first start was seen is of this attempt; later it is of the one before.
+    if (fact.attempt > std::max(run.attempt, 1)) run.report_json.clear();
+    take_early(run, fact.attempt, fact.attempt > 1 ? fact.started_at : Instant{});
 }
 
 void Core::Step::run_timer(const ledger::TimerSetRow& timer) {
@@ -162,12 +242,7 @@ void Core::Step::run_timer(const ledger::TimerSetRow& timer) {
     const auto* known = run_named(timer.key);
     if (known == nullptr) return;
     auto& run = core.runs_.at(known->no);
-    if (timer.kind == ledger::TimerKind::Report && run.state == ledger::RunState::Ended) {
-        auto fact = settlement_of(stored(run));
-        fact.run = run.no;
-        fact.attempt = run.attempt;
-        result.followups.push_back(std::move(fact));
-    }
+    if (timer.kind == ledger::TimerKind::Report && run.state == ledger::RunState::Ended) settle_ended(run);
     if (timer.kind == ledger::TimerKind::Postponed && run.hold == postponed) {
         run.hold.clear();
         core.ready_.push_back(run);

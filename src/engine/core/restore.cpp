@@ -116,8 +116,10 @@ void Core::restore_runs(const ledger::Snapshot& snapshot) {
                 version.flow.version == run.flow_version)
                 run_flows_[run.no] = std::make_shared<const flows::FlowVersion>(version.flow);
     }
-    for (const auto& report : snapshot.early_reports)
-        early_reports_[report.run] = report;
+    for (const auto& report : snapshot.early_reports) {
+        early_reports_[{report.run, report.attempt}] = report;
+        early_reports_bytes_ += report.body.size();
+    }
 }
 
 } // namespace weir::engine

@@ -165,9 +165,11 @@ void Core::Step::learn(const RunFactInput& fact) {
         result.recorded = false;
         return;
     }
+    if (moved.kind == RunMove::Kind::To) open_reports(run, fact);
     if (fact.kind == Kind::Settled || (fact.kind == Kind::Ended && moved.kind == RunMove::Kind::To)) {
         const auto until = fact.kind == Kind::Ended ? awaits_report(run, fact) : std::nullopt;
-        return until ? end(run, fact, *until) : settle(run, told(run, fact));
+        // What opens a settled run again has a row of its own: a replay has to open it too.
+        return until || fact.reopened ? end(run, fact, until) : settle(run, told(run, fact));
     }
     record(ledger::InputKind::RunFact);
     if (moved.kind == RunMove::Kind::Record) return;
@@ -211,8 +213,6 @@ void Core::Step::started(ledger::RunRow& run, const RunFactInput& fact, bool fla
     end_run_timers(run);
     run.reason.clear();
     if (flap) return;
-    // What was reported before the first start was seen is of this attempt; later it is of the one before.
-    if (fact.attempt > std::max(run.attempt, 1)) run.report_json.clear();
     run.attempt = fact.attempt;
     run.started_at = fact.started_at;
     open_attempt(run);
@@ -278,6 +278,7 @@ void Core::Step::settle(ledger::RunRow& run, const RunFactInput& fact) {
     if (trigger != core.triggers_.end() && held_back) std::erase(trigger->second.waiting, run.no);
     end_timer({run.trigger, ledger::TimerKind::MaxAge, run.id.to_string()}, "settled");
     end_run_timers(run);
+    drop_early(run);
     core.run_flows_.erase(run.no);
     Cause cause = settlement_cause(run.id, run.attempt, dated);
     const int depth = run.depth;

@@ -21,6 +21,7 @@ struct Core::Step {
     ledger::Batch& batch;
     StepResult& result;
     std::map<ledger::TriggerNo, int> firings{}; ///< this step's firings per trigger so far: n of the id
+    using EarlyKey = std::pair<RunId, int>;     ///< run and attempt, 0: none named
 
     void run();
 
@@ -92,11 +93,22 @@ struct Core::Step {
     /// Until when a flow's own report of this end is awaited; nothing: it is in, or none will come.
     std::optional<Instant> awaits_report(const ledger::RunRow& run, const RunFactInput& fact) const;
     bool outputs_wanted(const ledger::RunRow& run) const;
-    void end(ledger::RunRow& run, const RunFactInput& fact, Instant until);
+    /// It has ended; it settles when its report is in, or at `until` (nothing: at once).
+    void end(ledger::RunRow& run, const RunFactInput& fact, std::optional<Instant> until);
+    void settle_ended(const ledger::RunRow& run);
     /// What the backend says of the end, with what the flow itself has said before.
     RunFactInput told(const ledger::RunRow& run, const RunFactInput& fact) const;
     void report(const ReportInput& report);
     void keep_early(const ReportInput& report);
+    std::vector<EarlyKey> outdated_early() const;
+    void put_early(ledger::EarlyReportRow row);
+    void drop_early(const EarlyKey& key);
+    /// Of the reports that are kept about this run, those of attempts up to this one are not awaited any
+    /// more.
+    void drop_early(const ledger::RunRow& run);
+    void take_early(ledger::RunRow& run, int attempt, Instant started);
+    /// The attempt of this fact opens, if it has not.
+    void open_reports(ledger::RunRow& run, const RunFactInput& fact);
     void run_timer(const ledger::TimerSetRow& timer);
     void end_run_timers(const ledger::RunRow& run);
 

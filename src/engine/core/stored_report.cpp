@@ -23,6 +23,10 @@ std::vector<flows::ArtifactRecord> artifacts_from(const Json& list) {
     return artifacts;
 }
 
+std::string text_of(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 } // namespace
 
 std::optional<flows::Outcome> outcome_of_word(std::string_view word) {
@@ -47,7 +51,7 @@ std::string encode(const StoredReport& report) {
                       {"finished_at", to_ns(end->finished_at)},
                       {"inputs", artifacts_json(end->inputs)},
                       {"artifacts", artifacts_json(end->outputs)}};
-    return out.empty() ? std::string() : out.dump();
+    return out.empty() ? std::string() : text_of(out);
 }
 
 Result<StoredReport> decode_report(std::string_view json) {
@@ -84,7 +88,7 @@ namespace {
 std::string merged_objects(const std::string& before, const std::string& now) {
     auto all = Json::parse(before);
     all.update(Json::parse(now));
-    return all.dump();
+    return text_of(all);
 }
 
 void replace_named(std::vector<flows::ArtifactRecord>& artifacts,
@@ -103,6 +107,25 @@ StoredReport::Own merged(StoredReport::Own before, const StoredReport::Own& now)
     before.outputs_json = merged_objects(before.outputs_json, now.outputs_json);
     replace_named(before.artifacts, now.artifacts);
     return before;
+}
+
+std::string over_limit(const StoredReport::Own& own, const CoreLimits& limits) {
+    auto bytes = own.error.size() + own.outputs_json.size();
+    for (const auto& artifact : own.artifacts)
+        bytes +=
+            artifact.name.size() + artifact.uri.size() + artifact.type.size() + artifact.metadata_json.size();
+    const auto over = [](std::size_t max, const char* what) {
+        return "with what is reported of this run already that makes more than " + std::to_string(max) +
+               what + " of one attempt; nothing was changed";
+    };
+    if (bytes > limits.report_bytes_max) return over(limits.report_bytes_max, " bytes");
+    if (own.artifacts.size() > limits.report_artifacts_max)
+        return over(limits.report_artifacts_max, " artifacts");
+    // An output takes more than four bytes: `"":1,`.
+    if (own.outputs_json.size() / 4 > limits.report_outputs_max &&
+        Json::parse(own.outputs_json).size() > limits.report_outputs_max)
+        return over(limits.report_outputs_max, " outputs");
+    return {};
 }
 
 RunFactInput settlement_of(const StoredReport& report) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <weir/base/result.hpp>
+#include <weir/engine/core.hpp>
 #include <weir/engine/input.hpp>
 
 namespace weir::engine {
@@ -40,6 +41,9 @@ Result<StoredReport> decode_report(std::string_view json);
 /// What a flow has said and says now: what is said now counts where both speak of the same.
 StoredReport::Own merged(StoredReport::Own before, const StoredReport::Own& now);
 
+/// Why that is more than is kept of one attempt; empty: it is not.
+std::string over_limit(const StoredReport::Own& own, const CoreLimits& limits);
+
 /// What both say together, as the fact that settles the attempt. The outcome is the backend's; of outputs and
 /// artifacts of one name the flow's own count; an error is the backend's unless it has none.
 RunFactInput settlement_of(const StoredReport& report);
@@ -47,7 +51,7 @@ RunFactInput settlement_of(const StoredReport& report);
 StoredReport::Own own_of(const ReportInput& report);
 StoredReport::End end_of(const RunFactInput& fact);
 
-/// True for a word of outcomes; the outcome in `out`.
+/// The outcome of this name; nothing if there is none.
 std::optional<flows::Outcome> outcome_of_word(std::string_view word);
 
 } // namespace weir::engine

@@ -131,16 +131,18 @@ Result<RunId> EngineService::start_run(const StartRun& run, const Actor& actor) 
 }
 
 Result<bool> EngineService::report_run(const RunSaid& said, const Actor& actor) {
-    ReportInput input{said.run,          said.attempt,   said.outcome,    said.error,
-                      said.outputs_json, said.artifacts, actor.principal, false};
+    ReportInput input{said.run,       said.attempt,    said.outcome, said.error, said.outputs_json,
+                      said.artifacts, actor.principal, false,        0};
     bool recorded = true;
     auto outcome = carry([this, &recorded, input = std::move(input)](const Shell::Done& done) mutable {
         if (ports_.shell.core().run(input.run) == nullptr) {
             const auto row = ports_.reader.run(input.run);
             if (!row.ok() && row.error().kind != ErrorKind::NotFound) return done({row.error(), {}});
             input.settled = row.ok();
+            if (row.ok()) input.next_attempt = next_attempt_of(*row);
             // What adds nothing to what is settled needs no row.
-            if (row.ok() && (!input.outcome || input.outcome == row->outcome) && input.outputs_json == "{}" &&
+            if (row.ok() && input.attempt <= row->attempt &&
+                (!input.outcome || input.outcome == row->outcome) && input.outputs_json == "{}" &&
                 input.artifacts.empty()) {
                 recorded = false;
                 return done({});

@@ -6,6 +6,7 @@
 
 #include <weir/base/crash_point.hpp>
 #include <weir/base/log.hpp>
+#include <weir/base/text.hpp>
 
 #include "stream.hpp"
 
@@ -14,6 +15,7 @@ namespace weir::engine {
 void Shell::queue(Instant time, RunFactInput fact) {
     Pending pending;
     pending.time = time;
+    fact.reason = as_utf8(fact.reason); // what others say need not be
     pending.what = std::move(fact);
     pending.since = ports_.clock.steady_now();
     facts_.emplace(time, std::move(pending));

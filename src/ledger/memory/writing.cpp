@@ -238,9 +238,10 @@ Status Writing::attempts(const Batch& batch) {
 }
 
 void Writing::early_reports(const Batch& batch) {
-    const auto drop = [this](const RunId& run) {
-        const auto it = std::find_if(state_.early_reports.begin(), state_.early_reports.end(),
-                                     [&](const auto& row) { return row.run == run; });
+    const auto drop = [this](const RunId& run, int attempt) {
+        const auto it =
+            std::find_if(state_.early_reports.begin(), state_.early_reports.end(),
+                         [&](const auto& row) { return row.run == run && row.attempt == attempt; });
         if (it == state_.early_reports.end()) return;
         undo_.emplace_back([this, row = *it, at = it - state_.early_reports.begin()] {
             state_.early_reports.insert(state_.early_reports.begin() + at, row);
@@ -248,11 +249,11 @@ void Writing::early_reports(const Batch& batch) {
         state_.early_reports.erase(it);
     };
     for (const auto& row : batch.early_reports) {
-        drop(row.run);
+        drop(row.run, row.attempt);
         append(state_.early_reports, row);
     }
-    for (const auto& run : batch.early_reports_gone)
-        drop(run);
+    for (const auto& [run, attempt] : batch.early_reports_gone)
+        drop(run, attempt);
 }
 
 void Writing::audits(const Batch& batch) {

@@ -10,10 +10,10 @@ ALTER TABLE run ADD COLUMN backend_version TEXT NOT NULL DEFAULT '';
 ALTER TABLE run ADD COLUMN report TEXT NOT NULL DEFAULT '';
 UPDATE run SET sends = 1 WHERE sent_epoch > 0;
 
--- Reports about runs that are not known yet.
+-- Reports about runs and attempts that are not known yet; attempt 0: the report names none.
 CREATE TABLE early_report(
-  id_hi INTEGER NOT NULL, id_lo INTEGER NOT NULL, time INTEGER NOT NULL, body TEXT NOT NULL,
-  PRIMARY KEY(id_hi, id_lo)) STRICT, WITHOUT ROWID;
+  id_hi INTEGER NOT NULL, id_lo INTEGER NOT NULL, attempt INTEGER NOT NULL, time INTEGER NOT NULL,
+  body TEXT NOT NULL, PRIMARY KEY(id_hi, id_lo, attempt)) STRICT, WITHOUT ROWID;
 )sql";
 
 } // namespace weir::ledger::schema

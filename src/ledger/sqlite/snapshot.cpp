@@ -189,11 +189,11 @@ Status Reading::run_flows(Snapshot& out) {
 }
 
 Status Reading::early_reports(Snapshot& out) {
-    WEIR_ASSIGN(query,
-                connection_.prepare("SELECT id_hi, id_lo, time, body FROM early_report ORDER BY time"));
+    WEIR_ASSIGN(query, connection_.prepare(
+                           "SELECT id_hi, id_lo, attempt, time, body FROM early_report ORDER BY time"));
     WEIR_ASSIGN(rows, collect(query, [](Statement& s) -> Result<EarlyReportRow> {
-                    return EarlyReportRow{RunId{uuid_of(s.integer(0), s.integer(1))}, from_ns(s.integer(2)),
-                                          s.string(3)};
+                    return EarlyReportRow{RunId{uuid_of(s.integer(0), s.integer(1))},
+                                          static_cast<int>(s.integer(2)), from_ns(s.integer(3)), s.string(4)};
                 }));
     out.early_reports = std::move(rows);
     return {};

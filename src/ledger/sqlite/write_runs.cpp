@@ -173,18 +173,20 @@ Status Writer::write_attempts(const Batch& batch) {
 
 Status Writer::write_early_reports(const Batch& batch) {
     for (const auto& row : batch.early_reports) {
-        WEIR_ASSIGN(put, connection_->prepare("INSERT INTO early_report(id_hi, id_lo, time, body) "
-                                              "VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET time = "
-                                              "excluded.time, body = excluded.body"));
+        WEIR_ASSIGN(put, connection_->prepare("INSERT INTO early_report(id_hi, id_lo, attempt, time, "
+                                              "body) VALUES(?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                                              "time = excluded.time, body = excluded.body"));
         WEIR_TRY(put.bind(high_half(row.run.uuid))
                      .bind(low_half(row.run.uuid))
+                     .bind(row.attempt)
                      .bind(to_ns(row.time))
                      .bind_text(row.body)
                      .run());
     }
-    for (const auto& run : batch.early_reports_gone) {
-        WEIR_ASSIGN(drop, connection_->prepare("DELETE FROM early_report WHERE id_hi = ? AND id_lo = ?"));
-        WEIR_TRY(drop.bind(high_half(run.uuid)).bind(low_half(run.uuid)).run());
+    for (const auto& [run, attempt] : batch.early_reports_gone) {
+        WEIR_ASSIGN(drop, connection_->prepare(
+                              "DELETE FROM early_report WHERE id_hi = ? AND id_lo = ? AND attempt = ?"));
+        WEIR_TRY(drop.bind(high_half(run.uuid)).bind(low_half(run.uuid)).bind(attempt).run());
     }
     return {};
 }

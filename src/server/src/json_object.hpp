@@ -7,7 +7,6 @@
 
 #include <weir/base/clock.hpp>
 #include <weir/base/json.hpp>
-#include <weir/base/text.hpp>
 
 namespace weir::server {
 
@@ -22,9 +21,7 @@ class JsonObject {
         out_ += json;
         return *this;
     }
-    JsonObject& text(std::string_view name, std::string_view value) {
-        return raw(name, json_string(valid_utf8(value) ? std::string(value) : escaped(value)));
-    }
+    JsonObject& text(std::string_view name, std::string_view value) { return raw(name, json_string(value)); }
     /// null where there is nothing to say.
     JsonObject& text_or_null(std::string_view name, std::string_view value) {
         return value.empty() ? raw(name, "null") : text(name, value);
@@ -39,28 +36,13 @@ class JsonObject {
         std::string list = "[";
         for (const auto& value : values) {
             if (list.size() > 1) list += ',';
-            append_json_string(list, valid_utf8(value) ? value : escaped(value));
+            append_json_string(list, value);
         }
         return raw(name, list + "]");
     }
     [[nodiscard]] std::string end() const { return out_ + "}"; }
 
   private:
-    static std::string escaped(std::string_view value) {
-        std::string out;
-        for (const char c : value) {
-            const auto byte = static_cast<unsigned char>(c);
-            if (byte < 0x80) {
-                out += c;
-                continue;
-            }
-            out += "\\x";
-            out += "0123456789abcdef"[byte >> 4];
-            out += "0123456789abcdef"[byte & 15];
-        }
-        return out;
-    }
-
     std::string out_ = "{";
 };
 

@@ -24,7 +24,8 @@ Status validate_json(std::string_view text, const JsonLimits& limits = {});
 /// need not be valid; what is not valid does not become so.
 std::string with_wide_integers(std::string_view text);
 
-/// Appends `text` (valid UTF-8) as a JSON string with its quotes. Escapes what RFC 8259 demands, and U+007F.
+/// Appends `text` as a JSON string with its quotes. Escapes what RFC 8259 demands, and U+007F; of text that
+/// is no UTF-8 it writes as_utf8().
 void append_json_string(std::string& out, std::string_view text);
 std::string json_string(std::string_view text);
 

@@ -15,11 +15,15 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
 /// `; did you mean "x"?` or nothing.
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& candidates);
 
-/// Text from a payload made safe for a terminal: control characters and escapes become visible, length
-/// bounded.
+/// Text from outside as UTF-8: each byte that is none becomes visible, as \xe9.
+std::string as_utf8(std::string_view text);
+
+/// Text from a payload made safe for a terminal, and UTF-8: control characters, escapes and bytes that are no
+/// UTF-8 become visible. At most `bytes_max`, then "...", never cut inside of a character.
 std::string printable(std::string_view text, std::size_t bytes_max = 200);
 
-/// All but the unreserved characters percent-encoded (RFC 3986, 2.3): a segment of a path, a value of a query.
+/// All but the unreserved characters percent-encoded (RFC 3986, 2.3): a segment of a path, a value of a
+/// query.
 std::string percent_encode(std::string_view text);
 
 /// `pattern` with `*` standing for any run of characters, anchored at both ends.

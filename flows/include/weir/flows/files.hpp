@@ -21,11 +21,11 @@ Status write_plain(const std::filesystem::path& path, std::string_view bytes);
 Status sync_folder(const std::filesystem::path& path);
 /// `not_found` if it is not there, `exhausted` past `bytes_max`.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max);
-/// At most `bytes_max` from the file's end, beginning with a whole line if it was cut. Empty if it is not
-/// there.
+/// At most `bytes_max` from the file's end, beginning with a whole line if it was cut (a whole character
+/// where it is all one line). As it stands: it need not be UTF-8. Empty if it is not there.
 std::string read_tail(const std::filesystem::path& path, std::size_t bytes_max);
 Status make_folders(const std::filesystem::path& path);
-/// The last line with something in it, made printable; empty if there is none.
+/// The last line with something in it, made printable (and UTF-8); empty if there is none.
 std::string last_line(std::string_view text);
 
 } // namespace weir::flows

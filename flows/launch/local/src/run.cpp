@@ -140,6 +140,7 @@ void Run::interrupted(const Work& work, int attempt) {
     AttemptRecord record;
     record.state = AttemptRecord::State::Interrupted;
     record.run_attempt = attempt_.attempt;
+    record.error = as_utf8(record.error);
     record.error = "interrupted when weir ended";
     record.finished = clock_.now();
     const auto written = write_durably(attempt_file(folder_, work.path, attempt), write_attempt(record));

@@ -54,7 +54,7 @@ std::string write(const Entry& entry) {
                 {"settle_after", entry.settle_after.count()},
                 {"planned", to_string(entry.planned)},
                 {"planned_outputs", entry.planned_outputs_json}}
-        .dump();
+        .dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 Result<Entry> read(const std::string& text) {

@@ -35,8 +35,12 @@ struct CoreLimits {
     int failures_per_hour = 100;                       ///< failed decisions stored per trigger and hour
     Duration report_grace = std::chrono::seconds(30);  ///< a flow's own report may be that much later
     Duration outputs_grace = std::chrono::minutes(10); ///< the same where a trigger maps its outputs
-    std::size_t early_reports_max = 10'000;            ///< reports kept of runs not known yet
+    std::size_t early_reports_max = 10'000;            ///< reports kept of runs and attempts not known yet
+    std::size_t early_reports_bytes_max = 64 * 1024 * 1024; ///< the same, in bytes
     Duration early_reports_age = std::chrono::hours(24);
+    std::size_t report_bytes_max = 1024 * 1024; ///< all that a flow has reported of one attempt
+    std::size_t report_outputs_max = 1000;      ///< the same
+    std::size_t report_artifacts_max = 1000;    ///< the same
 };
 
 struct CoreConfig {
@@ -50,6 +54,14 @@ struct CoreConfig {
 /// is not known, so that it is told (again) after a restart.
 inline bool retry_asked(const ledger::RunRow& run) noexcept {
     return run.state == ledger::RunState::Accepted && run.attempt > 1;
+}
+
+/// The attempt that may still follow the end of a settled run; 0: none will. Of a run whose settlement is on
+/// its way to the ledger: any may.
+inline int next_attempt_of(const ledger::RunRow& run) noexcept {
+    const bool may = run.state != ledger::RunState::Settled || run.outcome == flows::Outcome::Failed ||
+                     run.outcome == flows::Outcome::Cancelled;
+    return may ? run.attempt + 1 : 0;
 }
 
 /// What may differ between a run and its replay without changing a decision.
@@ -163,7 +175,9 @@ class Core {
     std::unordered_map<RunId, ledger::RunNo> run_ids_;
     std::map<ledger::RunNo, std::shared_ptr<const flows::FlowVersion>>
         run_flows_; ///< runs of a given version
-    std::map<RunId, ledger::EarlyReportRow> early_reports_;
+    /// By run and attempt (0: the report names none).
+    std::map<std::pair<RunId, int>, ledger::EarlyReportRow> early_reports_;
+    std::size_t early_reports_bytes_ = 0;
     ReadyRuns ready_;
     std::unordered_map<Seq, Held> held_;
     using TimerName = std::tuple<ledger::TriggerNo, ledger::TimerKind, std::string>;

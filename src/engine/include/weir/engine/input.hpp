@@ -81,7 +81,10 @@ struct ReportInput {
     std::string outputs_json = "{}";
     std::vector<flows::ArtifactRecord> artifacts;
     std::string principal;
-    bool settled = false; ///< the run is in the ledger and has settled: recorded, no more
+    bool settled = false; ///< the run is in the ledger, and the core has it no more: it has settled
+    /// Settled: what is said of this attempt or a later one, or of none by number, is kept until that attempt
+    /// opens; 0: none will, it is recorded, no more.
+    int next_attempt = 0;
 };
 
 /// One trigger of an apply.

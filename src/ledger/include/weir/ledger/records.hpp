@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <weir/base/digest.hpp>
@@ -202,7 +203,8 @@ struct RunRow {
     Instant created;    ///< the cause's time
     Seq created_seq;
     RunState state = RunState::Ready;
-    std::string hold; ///< Waiting: "overlap", "paused", "breaker"; Ready: "postponed"; Sent: "queued" while nothing has left
+    std::string hold; ///< Waiting: "overlap", "paused", "breaker"; Ready: "postponed"; Sent: "queued" while
+                      ///< nothing has left
     // As of the newest update:
     std::string flow_version; ///< resolved when sent
     Epoch sent_epoch;
@@ -257,9 +259,11 @@ struct AttemptRow {
     std::vector<flows::ArtifactRecord> outputs;
 };
 
-/// A report of a flow about a run that is not known yet: kept until the run is seen, a day at most.
+/// A report of a flow about a run, or an attempt, that is not known yet: kept until that attempt opens, a day
+/// at most.
 struct EarlyReportRow {
     RunId run;
+    int attempt = 0; ///< 0: the report names none
     Instant time;
     std::string body; ///< the report as JSON
 };
@@ -368,8 +372,8 @@ struct Batch {
     std::vector<RunUpdateRow> run_updates;
     std::vector<AttemptRow> attempts_opened;
     std::vector<AttemptRow> attempts_settled;
-    std::vector<EarlyReportRow> early_reports; ///< one of a run already there is replaced
-    std::vector<RunId> early_reports_gone;
+    std::vector<EarlyReportRow> early_reports; ///< one of the same run and attempt already there is replaced
+    std::vector<std::pair<RunId, int>> early_reports_gone; ///< run and attempt
     std::vector<TriggerVersionRow> trigger_versions;
     std::vector<TriggerStateRow> trigger_states;
     std::vector<FlowVersionRow> flow_versions;
