@@ -202,7 +202,8 @@ struct RunRow {
     Instant created;    ///< the cause's time
     Seq created_seq;
     RunState state = RunState::Ready;
-    std::string hold; ///< Waiting: "overlap", "paused", "breaker"; Ready: "postponed"; Sent: "queued" while nothing has left
+    std::string hold; ///< Waiting: "overlap", "paused", "breaker"; Ready: "postponed"; Sent: "queued" while
+                      ///< nothing has left
     // As of the newest update:
     std::string flow_version; ///< resolved when sent
     Epoch sent_epoch;
@@ -262,6 +263,13 @@ struct EarlyReportRow {
     RunId run;
     Instant time;
     std::string body; ///< the report as JSON
+};
+
+/// How far a place of a backend is done with: whatever ended there before was told and is on record.
+struct WatchedRow {
+    std::string backend;
+    std::string place; ///< "TEAM/EXPERIMENT"; "TEAM/": all of the team's
+    Instant until;
 };
 
 enum class TriggerState : std::uint8_t { Active, Paused, Tripped, Deleted };
@@ -370,6 +378,7 @@ struct Batch {
     std::vector<AttemptRow> attempts_settled;
     std::vector<EarlyReportRow> early_reports; ///< one of a run already there is replaced
     std::vector<RunId> early_reports_gone;
+    std::vector<WatchedRow> watched; ///< one of a place already there moves on to it, never back
     std::vector<TriggerVersionRow> trigger_versions;
     std::vector<TriggerStateRow> trigger_states;
     std::vector<FlowVersionRow> flow_versions;
@@ -385,7 +394,7 @@ struct Batch {
     [[nodiscard]] bool empty() const {
         return inputs.empty() && positions.empty() && uncounted.empty() && run_updates.empty() &&
                outgoing.empty() && outgoing_done.empty() && gaps.empty() && dead_letters.empty() &&
-               dead_letters_replayed.empty();
+               dead_letters_replayed.empty() && watched.empty();
     }
 };
 
