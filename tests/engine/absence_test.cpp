@@ -265,3 +265,36 @@ TEST_CASE("overlap latest and cancel_running: one firing waits, a newer one take
     rig.report(rig.ended(chained[0].id, cancels ? flows::Outcome::Cancelled : flows::Outcome::Succeeded));
     CHECK(rig.row(chained[2].id).state == RunState::Accepted);
 }
+
+TEST_CASE("a launch whose answer is open is not settled by what a watched place tells") {
+    PatientRig rig;
+    rig.apply({});
+    rig.launcher.reply = {LaunchAnswer::Unknown, "the connection was closed", {}, {}};
+    rig.launcher.has_after_launch = false;
+    const auto run = rig.run();
+    auto report = rig.ended(run, flows::Outcome::Succeeded);
+    report.seen.emplace();
+    report.seen->backend = "kf";
+    report.seen->team = "ads";
+    rig.report(report);
+    CHECK(rig.row(run).state == RunState::Unknown);
+    CHECK(rig.runs().size() == 1);
+    CHECK(rig.launcher.forgotten == 0); // told again until then
+    rig.launcher.has[run] = rig.launcher.launched[0];
+    rig.pass(15s);
+    CHECK(rig.row(run).state == RunState::Accepted);
+    rig.report(report);
+    CHECK(rig.row(run).outcome == flows::Outcome::Succeeded);
+    CHECK(rig.row(run).origin == "manual");
+    CHECK(rig.launcher.forgotten == 1);
+}
+
+TEST_CASE("how far a watched place is done with is kept") {
+    PatientRig rig;
+    rig.shell().watched("kf", "ads/", rig.clock.now());
+    rig.shell().watched("kf", "ads/", rig.clock.now() + 1s);
+    rig.settle();
+    const auto kept = rig.watched();
+    REQUIRE(kept.size() == 1);
+    CHECK(kept[0].until == rig.clock.now() + 1s);
+}

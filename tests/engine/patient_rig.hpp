@@ -191,6 +191,7 @@ class PatientRig {
         REQUIRE(page.ok());
         return page->rows;
     }
+    std::vector<ledger::WatchedRow> watched() { return ledger_->reader().watched().value(); }
     Shell& shell() { return *shell_; }
 
     ManualClock clock{from_ns(1'790'000'000'000'000'000)};
