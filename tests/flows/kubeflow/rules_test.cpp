@@ -53,6 +53,10 @@ TEST_CASE("answers mean what the table says", "[kubeflow]") {
     CHECK(kind(500, "oops") == Kind::Busy);
     CHECK(kind(501, R"({"code":12,"message":"Method Not Allowed"})") == Kind::NoRoute);
     CHECK(kind(503, "no healthy upstream") == Kind::Busy);
+    HttpReply large;
+    large.sent = large.oversize = true;
+    CHECK(sort(large, "x").kind == Kind::Oversize);
+    CHECK_FALSE(is_outage(Kind::Oversize));
     HttpReply none;
     CHECK(sort(none, "x").kind == Kind::NotSent);
     none.sent = true;
