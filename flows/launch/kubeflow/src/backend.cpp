@@ -57,7 +57,7 @@ class Backend final : public KubeflowBackend {
     void cancel(RunId run, std::string reason, std::function<void(Status)> done) override {
         post([this, run, reason = std::move(reason), done = std::move(done)] {
             runs_.cancel(
-                run, [this, run, reason] { watch_.cancelled(run, reason); }, done);
+                run, [this, run, reason](bool sure) { watch_.cancelled(run, reason, sure); }, done);
         });
     }
     void retry(RunId run, int attempt, std::string, std::function<void(Status)> done) override {

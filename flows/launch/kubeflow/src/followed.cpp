@@ -139,9 +139,11 @@ void Watch::go_on(RunId run, Tracked& tracked) {
     if (std::exchange(tracked.settled, false)) --settled_count_;
 }
 
-void Watch::cancelled(RunId run, std::string reason) {
+void Watch::cancelled(RunId run, std::string reason, bool sure) {
     const auto found = tracked_.find(run);
-    cancels_[run] = {found == tracked_.end() ? 0 : found->second.seen, std::move(reason)};
+    Cancelled& kept = cancels_[run];
+    kept = {found == tracked_.end() ? 0 : found->second.seen, std::move(reason), {}};
+    if (!sure) kept.at = clock_.now();
     if (found != tracked_.end() && !found->second.asked) set_due(run, found->second, clock_.steady_now());
 }
 

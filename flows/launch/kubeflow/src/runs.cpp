@@ -106,7 +106,7 @@ void Runs::verb(RunId run, const std::string& verb, std::function<void(Answer)> 
     client_.call(std::move(call), std::move(done));
 }
 
-void Runs::cancel(RunId run, const std::function<void()>& asked, std::function<void(Status)> done) {
+void Runs::cancel(RunId run, const std::function<void(bool)>& asked, std::function<void(Status)> done) {
     const auto decide = [this, run, asked, done](const std::string& why) {
         get(run, Call::Use::Launch, [run, why, asked, done](const GotRun& got) {
             if (got.missing) return done(not_found("the server has no run " + run.to_string()));
@@ -115,13 +115,13 @@ void Runs::cancel(RunId run, const std::function<void()>& asked, std::function<v
                 return done(
                     conflict("the run " + run.to_string() + " has ended already (" + got.run->state + ")"));
             if (got.run->state != "CANCELING") return done(unavailable(why));
-            asked();
+            asked(true);
             done(Status());
         });
     };
     const auto terminate = [this, run, asked, done, decide] {
         verb(run, "terminate", [run, asked, done, decide](const Answer& answer) {
-            if (may_have_worked(answer.kind)) asked();
+            if (may_have_worked(answer.kind)) asked(answer.good());
             if (answer.good()) return done(Status());
             // Also its answer for one that ends already.
             if (answer.kind == Kind::BadRequest || answer.kind == Kind::Conflict)

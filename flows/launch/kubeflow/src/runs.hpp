@@ -45,9 +45,9 @@ class Runs {
     void get(RunId run, Call::Use use, std::function<void(GotRun)> done);
     /// ":terminate", ":retry": the answer as it came. The run must have been got before.
     void verb(RunId run, const std::string& verb, std::function<void(Answer)> done);
-    /// As Launcher::cancel: terminates; a 400 is decided by looking. `asked`: before `done`, if the server
-    /// may have taken the request, also where its answer is lost or an error.
-    void cancel(RunId run, const std::function<void()>& asked, std::function<void(Status)> done);
+    /// As Launcher::cancel: terminates; a 400 is decided by looking. `asked` comes before `done` if the
+    /// server has taken the request (true), or may have, its answer being lost or an error (false).
+    void cancel(RunId run, const std::function<void(bool sure)>& asked, std::function<void(Status)> done);
     /// As Launcher::retry.
     void retry(RunId run, int attempt, std::function<void(Status)> done);
 

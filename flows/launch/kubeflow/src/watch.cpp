@@ -17,6 +17,7 @@ constexpr std::size_t batch_min = 10; ///< what is late, or too long a request, 
 /// How often a run that was told of is looked at until that is recorded.
 constexpr auto told_interval = std::chrono::seconds(30);
 constexpr auto settled_share = 0.25;
+constexpr auto clock_grain = std::chrono::seconds(1); ///< the server's times are of whole seconds
 constexpr int absences_min = 2;
 
 } // namespace
@@ -326,7 +327,9 @@ void Watch::confirmed(RunId run, const GotRun& got) {
 const std::string* Watch::cancel_reason(RunId run, const Tracked& tracked, const AttemptView& attempt) const {
     static const std::string none;
     const auto asked = cancels_.find(run);
-    if (asked != cancels_.end() && (asked->second.attempt == 0 || asked->second.attempt == attempt.number))
+    const auto before = [&](Instant at) { return attempt.settled && attempt.finished + clock_grain <= at; };
+    if (asked != cancels_.end() && (asked->second.attempt == 0 || asked->second.attempt == attempt.number) &&
+        !(asked->second.at && before(*asked->second.at)))
         return &asked->second.reason;
     return attempt.cancelling || tracked.cancelling == attempt.number ? &none : nullptr;
 }

@@ -44,6 +44,7 @@ struct Tracked {
 struct Cancelled {
     int attempt = 1;
     std::string reason;
+    std::optional<Instant> at; ///< the server may not have heard: what had failed before, failed by itself
 };
 
 /// Pure: the reports that an attempt gives.
@@ -66,7 +67,8 @@ class Watch {
     void forget(RunId run);
     void settled(RunId run, int attempt);
     void follow_settled(RunId run, int attempt, Instant ended);
-    void cancelled(RunId run, std::string reason);
+    /// `sure`: the server has taken it.
+    void cancelled(RunId run, std::string reason, bool sure);
     /// Attempt `attempt` has been opened here.
     void retried(RunId run, int attempt);
 
