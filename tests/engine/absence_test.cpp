@@ -298,3 +298,29 @@ TEST_CASE("how far a watched place is done with is kept") {
     REQUIRE(kept.size() == 1);
     CHECK(kept[0].until == rig.clock.now() + 1s);
 }
+
+TEST_CASE("what is told of a run after its settlement: a further attempt opens, a contradiction is kept") {
+    PatientRig rig;
+    rig.apply({});
+    const auto run = rig.run();
+    rig.report(rig.ended(run, flows::Outcome::Failed));
+    CHECK(rig.row(run).outcome == flows::Outcome::Failed);
+    CHECK(rig.launcher.settled_attempts == std::vector<int>{1});
+    // Somebody tries it again on the server.
+    auto started = rig.ended(run, flows::Outcome::Failed, 2);
+    started.settled = false;
+    rig.report(started);
+    CHECK(rig.row(run).state == RunState::Running);
+    CHECK(rig.row(run).attempt == 2);
+    CHECK(rig.launcher.watched.back() == run);
+    rig.report(rig.ended(run, flows::Outcome::Succeeded, 2));
+    CHECK(rig.row(run).outcome == flows::Outcome::Succeeded);
+    CHECK(rig.launcher.settled_attempts == std::vector<int>{1, 2});
+    auto noted = rig.ended(run, flows::Outcome::Succeeded, 2);
+    noted.note = "a late report after SUCCEEDED: RUNNING";
+    rig.report(noted);
+    rig.report(noted); // known: recorded once, and it need not be told again
+    CHECK(rig.launcher.settled_attempts == std::vector<int>{1, 2, 2});
+    CHECK(rig.row(run).outcome == flows::Outcome::Succeeded);
+    CHECK(rig.why(run).find("late report after SUCCEEDED") != std::string::npos);
+}

@@ -58,6 +58,10 @@ class ScriptedLauncher final : public flows::Launcher, public flows::RunWatcher 
     void on_report(std::function<void(flows::RunReport)>) override {}
     void watch(RunId run) override { watched.push_back(run); }
     void forget(RunId) override { ++forgotten; }
+    void settled(RunId, int attempt) override {
+        ++forgotten;
+        settled_attempts.push_back(attempt);
+    }
 
     flows::LaunchReply reply{flows::LaunchAnswer::Accepted, {}, {}, "pipe/v1"};
     bool has_after_launch = true;
@@ -69,6 +73,7 @@ class ScriptedLauncher final : public flows::Launcher, public flows::RunWatcher 
     std::map<RunId, flows::LaunchRequest> has;
     std::vector<RunId> watched, cancelled;
     Status cancel_answer;
+    std::vector<int> settled_attempts;
     int looks = 0, forgotten = 0;
 };
 
