@@ -16,35 +16,9 @@ Status check_backend_kinds([[maybe_unused]] const config::Config& config) {
     return {};
 }
 
-#ifdef WEIR_WITH_KUBEFLOW
-namespace {
-
-/// Up to when the ends of foreign runs of this backend are on record: that of the newest one. Where the
-/// newest thousands of runs hold none, the newest event: nothing that came later can have been recorded.
-Result<std::optional<Instant>> observed_until(ledger::LedgerReader& reader, const std::string& backend) {
-    constexpr int pages_max = 5;
-    ledger::Query query;
-    query.limit = 1000;
-    query.state = "settled";
-    for (int n = 0; n < pages_max; ++n) {
-        WEIR_ASSIGN(page, reader.runs(query));
-        std::optional<Instant> newest;
-        for (const auto& run : page.rows)
-            if (run.origin == "observed" && run.backend == backend)
-                newest = std::max(newest.value_or(Instant{}), run.finished_at);
-        if (newest) return newest;
-        if (page.next.empty()) break;
-        query.page = page.next;
-    }
-    ledger::Query last;
-    last.limit = 1;
-    WEIR_ASSIGN(heard, reader.events(last));
-    if (heard.rows.empty()) return std::optional<Instant>();
-    return std::optional(heard.rows.front().time);
+std::string name_of(const flows::kubeflow::WatchedPlace& place) {
+    return place.team + "/" + place.experiment;
 }
-
-} // namespace
-#endif
 
 Result<std::vector<NamedKubeflow>> open_kubeflow_backends(const config::Config& config,
                                                           [[maybe_unused]] const Clock& clock,
@@ -55,16 +29,53 @@ Result<std::vector<NamedKubeflow>> open_kubeflow_backends(const config::Config& 
     for (const auto& [name, given] : config.backends.kubeflow) {
         auto options = config::kubeflow_options(config, given);
         if (!options.ok()) return options.error().in("backend " + name);
-        if (!options->watch.since) {
-            WEIR_ASSIGN(since, observed_until(reader, name));
-            options->watch.since = since;
-        }
+        WEIR_ASSIGN(watched, reader.watched());
+        // A time given by a person goes before what is on record.
+        if (!options->watch.since)
+            for (auto& place : options->watch.places)
+                for (const auto& row : watched)
+                    if (row.backend == name && row.place == name_of(place)) place.since = row.until;
         auto opened = flows::kubeflow::open_kubeflow_backend(clock, std::move(*options));
         if (!opened.ok()) return opened.error().in("backend " + name);
         backends.push_back({name, std::move(*opened)});
     }
 #endif
     return backends;
+}
+
+Status follow_settled(const std::vector<NamedKubeflow>& backends, const config::Config& config,
+                      const Clock& clock, ledger::LedgerReader& reader) {
+    constexpr std::size_t rows_max = 20'000;
+    std::map<std::string, std::pair<flows::kubeflow::KubeflowBackend*, std::size_t>> wanting;
+    Duration longest{};
+    for (const auto& named : backends) {
+        const auto& options = config.backends.kubeflow.at(named.name).options;
+        wanting[named.name] = {named.backend.get(), options.limits.settled};
+        longest = std::max(longest, options.watch.settled_for);
+    }
+    ledger::Query query;
+    query.limit = 1000;
+    query.state = "settled";
+    for (std::size_t seen = 0; !wanting.empty() && seen < rows_max;) {
+        WEIR_ASSIGN(page, reader.runs(query));
+        for (const auto& run : page.rows) {
+            const auto found = wanting.find(run.backend);
+            // What never came to its backend is not looked for there.
+            if (found == wanting.end() || run.attempt < 1 || run.outcome == flows::Outcome::Refused ||
+                run.finished_at < clock.now() - longest)
+                continue;
+            auto& [backend, room] = found->second;
+            if (room > 0) backend->follow_settled(run.id, run.attempt, run.finished_at);
+            if (room <= 1)
+                wanting.erase(found);
+            else
+                --room;
+        }
+        seen += page.rows.size();
+        if (page.next.empty()) break;
+        query.page = page.next;
+    }
+    return {};
 }
 
 engine::ReadyItem readiness_of(const std::string& name, const flows::kubeflow::KubeflowStatus& status) {
@@ -81,6 +92,9 @@ engine::ReadyItem readiness_of(const std::string& name, const flows::kubeflow::K
     if (!status.waiting.empty())
         text += ", " + std::to_string(status.waiting.size()) +
                 (status.waiting.size() == 1 ? " launch waits" : " launches wait");
+    if (status.put_off > 0) text += ", " + std::to_string(status.put_off) + " runs wait to be watched";
+    for (const auto& fault : status.watch_faults)
+        text += ", not watched: " + printable(fault, 400);
     if (!status.last_error.empty()) text += ": " + printable(status.last_error, 400);
     return item;
 }
@@ -98,6 +112,11 @@ void add_metrics(const std::string& name, const flows::kubeflow::KubeflowStatus&
     add("backend_launches", "Launches under way or waiting in the backend.", false, status.launches);
     add("backend_waiting_launches", "Those of them that wait for the server.", false, status.waiting.size());
     add("backend_tracked_runs", "Runs that are watched.", false, status.tracked);
+    add("backend_put_off_runs", "Runs that wait for room among them.", false, status.put_off);
+    add("backend_settled_runs", "Runs that are looked at now and then after their settlement.", false,
+        status.settled);
+    add("backend_watch_faults", "Places and runs that cannot be watched just now.", false,
+        status.watch_faults.size());
     add("backend_requests_in_flight", "Requests whose answer is open.", false, status.in_flight);
     add("backend_requests_total", "Requests sent.", true, status.requests);
     add("backend_creates_total", "Requests that create a run.", true, status.creates);

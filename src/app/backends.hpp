@@ -26,11 +26,18 @@ struct NamedKubeflow {
 Status check_backend_kinds(const config::Config& config);
 
 /// Opens every Kubeflow backend of the configuration; secrets are read here. Waits for no server.
-/// Foreign runs that ended after the newest one of which `reader` tells are looked for, however long weir or
-/// its view of the server was gone. Errors: of the adapter, the ledger and read_secret(), with the backend's
-/// name before them.
+/// Each watched place goes on where `reader` says it was left, however long weir or its view of the server
+/// was gone. Errors: of the adapter, the ledger and read_secret(), with the backend's name before them.
 Result<std::vector<NamedKubeflow>> open_kubeflow_backends(const config::Config& config, const Clock& clock,
                                                           ledger::LedgerReader& reader);
+
+/// A watched place as the ledger names it.
+std::string name_of(const flows::kubeflow::WatchedPlace& place);
+
+/// Runs that settled a short while ago are looked at again: they may have been tried again meanwhile. Call
+/// once reports are heard. The newest ones of the ledger, a bounded number.
+Status follow_settled(const std::vector<NamedKubeflow>& backends, const config::Config& config,
+                      const Clock& clock, ledger::LedgerReader& reader);
 
 /// How a Kubeflow backend fares, in one line.
 engine::ReadyItem readiness_of(const std::string& name, const flows::kubeflow::KubeflowStatus& status);

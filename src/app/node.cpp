@@ -183,9 +183,14 @@ Status Node::open_engine() {
     };
     if (local_) local_->on_report(report);
     if (null_) null_->on_report(report);
-    for (const auto& named : kubeflow_)
+    for (const auto& named : kubeflow_) {
+        named.backend->on_place([this, name = named.name](const auto& place, Instant until) {
+            loop_.post([this, name, place, until] { shell_->watched(name, name_of(place), until); });
+        });
         named.backend->on_report(report);
+    }
     WEIR_TRY(shell_->open());
+    WEIR_TRY(follow_settled(kubeflow_, options_.config, clock_, ledger_->reader()));
     if (shell_->instance() != options_.config.instance)
         log::warn("the ledger keeps the name it was made with",
                   {{"instance", shell_->instance()}, {"configured", options_.config.instance}});

@@ -1,59 +1,12 @@
 // What the watcher learns of runs: the promises of RunWatcher on a server that says odd things.
-#include <algorithm>
+#include <set>
 
-#include "kubeflow_fixture.hpp"
+#include "kubeflow_reports.hpp"
 
 using namespace weir;
 using namespace weir::contract;
 using flows::LaunchAnswer;
 using flows::Outcome;
-
-namespace {
-
-/// Reports of the backend, in order.
-class Reports {
-  public:
-    explicit Reports(flows::kubeflow::KubeflowBackend& backend) : backend_(backend) {
-        backend.on_report([this](flows::RunReport report) {
-            std::lock_guard lock(mutex_);
-            reports_.push_back(std::move(report));
-            changed_.notify_all();
-        });
-    }
-    ~Reports() { backend_.close(); }
-    Reports(const Reports&) = delete;
-    Reports& operator=(const Reports&) = delete;
-    /// The next one that fits.
-    flows::RunReport next(const std::function<bool(const flows::RunReport&)>& fits) {
-        std::unique_lock lock(mutex_);
-        for (;;) {
-            for (; at_ < reports_.size();)
-                if (const auto& report = reports_[at_++]; fits(report)) return report;
-            changed_.wait(lock);
-        }
-    }
-    std::size_t count(const std::function<bool(const flows::RunReport&)>& fits) {
-        std::lock_guard lock(mutex_);
-        return static_cast<std::size_t>(std::count_if(reports_.begin(), reports_.end(), fits));
-    }
-
-  private:
-    flows::kubeflow::KubeflowBackend& backend_;
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::vector<flows::RunReport> reports_;
-    std::size_t at_ = 0;
-};
-
-bool settled(const flows::RunReport& report) {
-    return report.settled;
-}
-
-void report(KubeflowRig& rig, RunId run, const std::string& phase) {
-    rig.post("report", {{"run_id", run.to_string()}, {"phase", phase}});
-}
-
-} // namespace
 
 TEST_CASE("kubeflow watcher: flaps, retries by hand and vanished runs", "[kubeflow][contract]") {
     KubeflowRig rig;
@@ -165,11 +118,19 @@ TEST_CASE("kubeflow watcher: runs that weir did not start, page by page", "[kube
     const auto finished = format_rfc3339(std::chrono::floor<std::chrono::seconds>(rig.clock.now()));
     rig.post("runs/insert", {{"count", 450}, {"state", "SUCCEEDED"}, {"finished_at", finished}});
     const auto foreign = [](const flows::RunReport& one) { return one.seen.has_value(); };
-    while (reports.count(foreign) < 451)
-        (void)reports.next(foreign);
+    std::set<RunId> told{seen.run};
+    rig.backend->settled(seen.run, 1);
+    while (told.size() < 451) {
+        const auto one = reports.next(foreign);
+        told.insert(one.run);
+        rig.backend->settled(one.run, 1); // recorded: not told again
+    }
+    rig.backend->settled(request.run, 1); // behind all of these: once it shows, they were heard
+    until([&] { return rig.backend->status().settled == 1; });
+    const auto count = reports.count(foreign);
     const auto before = rig.backend->status().watch_requests;
     until([&] { return rig.backend->status().watch_requests >= before + 12; });
-    CHECK(reports.count(foreign) == 451);
+    CHECK(reports.count(foreign) == count);
 }
 
 TEST_CASE("kubeflow watcher: many runs in few requests, with their outputs", "[kubeflow][contract]") {

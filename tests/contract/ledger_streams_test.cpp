@@ -265,6 +265,40 @@ TEST_CASE("retention drops the messages of old dead letters and leaves what was 
     }
 }
 
+TEST_CASE("how far a watched place is done with moves on, and never back") {
+    for (const auto& kind : kinds()) {
+        INFO(kind.name);
+        const auto harness = kind.make();
+        Ready ready(*harness);
+        const auto text = [&] {
+            std::string out;
+            const auto rows = harness->reader().watched().value();
+            for (const auto& row : rows)
+                out +=
+                    row.backend + " " + row.place + " " + std::to_string((row.until - at(0)).count()) + "\n";
+            return out;
+        };
+        CHECK(text().empty());
+        auto batch = batch_of({});
+        batch.watched = {{"kf", "ads/b", at(7)}, {"kf", "ads/", at(5)}, {"other", "ads/", at(6)}};
+        CHECK_FALSE(batch.empty());
+        ready.commit(batch);
+        const std::string before = "kf ads/ 5\nkf ads/b 7\nother ads/ 6\n";
+        CHECK(text() == before);
+        batch.watched = {{"kf", "ads/", at(4)}};
+        ready.commit(batch);
+        CHECK(text() == before);
+        harness->fill();
+        batch.watched = {{"kf", "ads/", at(9)}, {"new", "ads/", at(9)}};
+        CHECK_FALSE(harness->ledger().commit(batch, Epoch(1)).ok());
+        CHECK(text() == before);
+        harness->make_room();
+        ready.commit(batch);
+        harness->reopen();
+        CHECK(text() == "kf ads/ 9\nkf ads/b 7\nnew ads/ 9\nother ads/ 6\n");
+    }
+}
+
 TEST_CASE("of too many dead letters the oldest go, and their numbers are not given out again") {
     for (const auto& kind : kinds()) {
         INFO(kind.name);

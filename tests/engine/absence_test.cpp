@@ -265,3 +265,62 @@ TEST_CASE("overlap latest and cancel_running: one firing waits, a newer one take
     rig.report(rig.ended(chained[0].id, cancels ? flows::Outcome::Cancelled : flows::Outcome::Succeeded));
     CHECK(rig.row(chained[2].id).state == RunState::Accepted);
 }
+
+TEST_CASE("a launch whose answer is open is not settled by what a watched place tells") {
+    PatientRig rig;
+    rig.apply({});
+    rig.launcher.reply = {LaunchAnswer::Unknown, "the connection was closed", {}, {}};
+    rig.launcher.has_after_launch = false;
+    const auto run = rig.run();
+    auto report = rig.ended(run, flows::Outcome::Succeeded);
+    report.seen.emplace();
+    report.seen->backend = "kf";
+    report.seen->team = "ads";
+    rig.report(report);
+    CHECK(rig.row(run).state == RunState::Unknown);
+    CHECK(rig.runs().size() == 1);
+    CHECK(rig.launcher.forgotten == 0); // told again until then
+    rig.launcher.has[run] = rig.launcher.launched[0];
+    rig.pass(15s);
+    CHECK(rig.row(run).state == RunState::Accepted);
+    rig.report(report);
+    CHECK(rig.row(run).outcome == flows::Outcome::Succeeded);
+    CHECK(rig.row(run).origin == "manual");
+    CHECK(rig.launcher.forgotten == 1);
+}
+
+TEST_CASE("how far a watched place is done with is kept") {
+    PatientRig rig;
+    rig.shell().watched("kf", "ads/", rig.clock.now());
+    rig.shell().watched("kf", "ads/", rig.clock.now() + 1s);
+    rig.settle();
+    const auto kept = rig.watched();
+    REQUIRE(kept.size() == 1);
+    CHECK(kept[0].until == rig.clock.now() + 1s);
+}
+
+TEST_CASE("what is told of a run after its settlement: a further attempt opens, a contradiction is kept") {
+    PatientRig rig;
+    rig.apply({});
+    const auto run = rig.run();
+    rig.report(rig.ended(run, flows::Outcome::Failed));
+    CHECK(rig.row(run).outcome == flows::Outcome::Failed);
+    CHECK(rig.launcher.settled_attempts == std::vector<int>{1});
+    // Somebody tries it again on the server.
+    auto started = rig.ended(run, flows::Outcome::Failed, 2);
+    started.settled = false;
+    rig.report(started);
+    CHECK(rig.row(run).state == RunState::Running);
+    CHECK(rig.row(run).attempt == 2);
+    CHECK(rig.launcher.watched.back() == run);
+    rig.report(rig.ended(run, flows::Outcome::Succeeded, 2));
+    CHECK(rig.row(run).outcome == flows::Outcome::Succeeded);
+    CHECK(rig.launcher.settled_attempts == std::vector<int>{1, 2});
+    auto noted = rig.ended(run, flows::Outcome::Succeeded, 2);
+    noted.note = "a late report after SUCCEEDED: RUNNING";
+    rig.report(noted);
+    rig.report(noted); // known: recorded once, and it need not be told again
+    CHECK(rig.launcher.settled_attempts == std::vector<int>{1, 2, 2});
+    CHECK(rig.row(run).outcome == flows::Outcome::Succeeded);
+    CHECK(rig.why(run).find("late report after SUCCEEDED") != std::string::npos);
+}

@@ -59,6 +59,10 @@ class ScriptedLauncher final : public flows::Launcher, public flows::RunWatcher 
     void on_report(std::function<void(flows::RunReport)>) override {}
     void watch(RunId run) override { watched.push_back(run); }
     void forget(RunId) override { ++forgotten; }
+    void settled(RunId, int attempt) override {
+        ++forgotten;
+        settled_attempts.push_back(attempt);
+    }
 
     flows::LaunchReply reply{flows::LaunchAnswer::Accepted, {}, {}, "pipe/v1"};
     bool has_after_launch = true;
@@ -70,6 +74,7 @@ class ScriptedLauncher final : public flows::Launcher, public flows::RunWatcher 
     std::map<RunId, flows::LaunchRequest> has;
     std::vector<RunId> watched, cancelled;
     Status cancel_answer;
+    std::vector<int> settled_attempts;
     int looks = 0, forgotten = 0;
 };
 
@@ -194,6 +199,7 @@ class PatientRig {
         REQUIRE(page.ok());
         return page->rows;
     }
+    std::vector<ledger::WatchedRow> watched() { return ledger_->reader().watched().value(); }
     Shell& shell() { return *shell_; }
     ledger::Snapshot snapshot() {
         auto snapshot = ledger_->snapshot();

@@ -65,6 +65,7 @@ Batch story() {
                     input(5, InputKind::Change)};
     batch.next_seq = seq(6);
     batch.log_time = batch.inputs.back().time;
+    batch.watched = {{"kf", "ads/", from_ns(1000)}};
     batch.positions = {{StreamNo(1), Position(902), from_ns(2000), Position(902), sha256("b")}};
     TriggerVersionRow trigger;
     trigger.no = TriggerNo(1);
@@ -164,6 +165,7 @@ TEST_CASE("claimed as new, runs that have not ended are lost to the copy, and no
         CHECK(attempts[1].error.find("claimed as new") != std::string::npos);
         const auto snapshot = ledger->snapshot().value();
         CHECK(snapshot.runs.empty());
+        CHECK(reader.watched().value().empty());
         CHECK(snapshot.outgoing.empty());
         CHECK(snapshot.next_outgoing == OutgoingNo(3));
         REQUIRE(snapshot.timers.size() == 1); // the schedule goes on

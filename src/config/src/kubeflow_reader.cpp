@@ -198,6 +198,7 @@ class KubeflowReader {
         limits.parameter_bytes = size(fields, "parameter_bytes", limits.parameter_bytes);
         limits.launches = size(fields, "launches", limits.launches);
         limits.tracked = size(fields, "tracked", limits.tracked);
+        limits.settled = size(fields, "settled", limits.settled);
     }
 
     void timeouts(const Fields& fields) {
@@ -231,7 +232,9 @@ class KubeflowReader {
         period("places_interval", watch.places_interval);
         period("overlap", watch.overlap, true);
         period("lost_after", watch.lost_after, true);
-        for (const auto* name : {"interval", "places_interval"})
+        period("settled_interval", watch.settled_interval);
+        period("settled_for", watch.settled_for, true);
+        for (const auto* name : {"interval", "places_interval", "settled_interval"})
             if (const auto given = fields.duration(name); given && *given < std::chrono::milliseconds(10))
                 problems_.push_back({fields.place(name), path + "." + std::string(name) + ": at least 10ms"});
         if (fields.has("since")) {

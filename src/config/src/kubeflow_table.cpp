@@ -40,7 +40,11 @@ const DocumentTable& kubeflow_limits_table() {
                      "All parameters of one run as JSON; 1048576 if left out."),
          field_whole("launches", 1, 10'000'000,
                      "Launches under way or waiting here; then one is postponed. 10000 if left out."),
-         field_whole("tracked", 1, 100'000'000, "Runs that are watched; 100000 if left out.")}};
+         field_whole("tracked", 1, 100'000'000,
+                     "Runs that are watched; further ones wait for room. 100000 if left out."),
+         field_whole("settled", 0, 10'000'000,
+                     "Runs looked at now and then after their settlement (`watch.settled_interval`), the "
+                     "newest; 2000 if left out.")}};
     return table;
 }
 
@@ -82,10 +86,15 @@ const DocumentTable& kubeflow_watch_table() {
           "Runs become visible out of the order of their end: each list begins this long before the last "
           "one. 3m if left out."},
          {"since", FieldType::Text,
-          "From when on runs that weir did not start are looked at (2026-05-01T00:00:00Z); from weir's "
-          "start if left out."},
+          "From when on runs that weir did not start are looked at (2026-05-01T00:00:00Z), at every start "
+          "again; if left out, from where each place was left, the first time from weir's start."},
          {"lost_after", FieldType::Period,
           "A run that the server does not know any more is `lost` after this; 2m if left out."},
+         {"settled_interval", FieldType::Period,
+          "How often a run is looked at whose settlement is recorded, since it may be tried again by hand; "
+          "at "
+          "most a quarter of the pace is spent on these. 60s if left out."},
+         {"settled_for", FieldType::Period, "For how long; 24h if left out."},
          field_section("places", FieldType::SectionList, kubeflow_place_table(),
                        "Where runs that weir did not start are looked at and become events too; nowhere if "
                        "left out.")}};

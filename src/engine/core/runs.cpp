@@ -48,7 +48,7 @@ void Core::Step::write(const ledger::RunRow& run) {
 }
 
 void Core::Step::act(Act::Kind kind, const ledger::RunRow& run, std::string reason) {
-    result.acts.push_back({kind, run.no, run.id, run.backend, std::move(reason)});
+    result.acts.push_back({kind, run.no, run.id, run.backend, std::move(reason), run.attempt});
 }
 
 void Core::Step::settle_later(const ledger::RunRow& run, flows::Outcome outcome, std::string reason) {

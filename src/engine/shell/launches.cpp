@@ -85,7 +85,7 @@ void Shell::act(const Act& act) {
         case Act::Kind::Forget:
             fresh_.erase(act.run);
             postponed_.erase(act.run);
-            if (watcher != nullptr) watcher->forget(act.id);
+            if (watcher != nullptr) watcher->settled(act.id, act.attempt);
             return;
         default: break;
     }
@@ -347,6 +347,11 @@ Instant Shell::time_of(const flows::RunReport& report) const {
 void Shell::report(flows::RunReport report) {
     const auto* run = core_->run(report.run);
     if (run == nullptr) return report_unknown(std::move(report));
+    // A launch whose answer is open: its own look finds the run and compares it. Until then it is told again.
+    using State = ledger::RunState;
+    if (report.seen && run->state != State::Accepted && run->state != State::Running &&
+        run->state != State::Ended)
+        return;
     if (!report.note.empty())
         log::info("a backend tells something odd of a run",
                   {{"run", report.run.to_string()}, {"note", report.note}});
@@ -389,11 +394,10 @@ bool Shell::waits_for_settlement(Pending& pending) {
 
 /// A report of a run that the core does not have: settled, being recorded, or never launched here.
 void Shell::report_unknown(flows::RunReport report) {
+    // The backend may stop repeating it.
     const auto forget = [&] {
-        // Recorded already: the backend may stop repeating it. Which backend is not known any more: ask all.
-        if (report.settled)
-            for (auto& [name, backend] : ports_.backends)
-                if (backend.watcher != nullptr) backend.watcher->forget(report.run);
+        for (auto& [name, backend] : ports_.backends)
+            if (report.settled && backend.watcher != nullptr) backend.watcher->forget(report.run);
     };
     if (!ports_.find_run) return forget();
     const auto row = ports_.find_run(report.run);
@@ -420,11 +424,17 @@ void Shell::report_unknown(flows::RunReport report) {
         return queue(time, std::move(input));
     }
     if (settling) return;
+    // Whoever tells of it may be another backend than the one that launched it: all are asked.
+    const auto recorded = [&] {
+        for (auto& [name, backend] : ports_.backends)
+            if (report.settled && backend.watcher != nullptr)
+                backend.watcher->settled(report.run, row->attempt);
+    };
     // Attempts before the newest one are told again as well.
     const bool same = report.attempt < row->attempt ||
                       (report.settled && report.attempt == row->attempt && report.outcome == row->outcome);
     if ((same && report.note.empty()) || !odd_.emplace(std::pair(report.run, report.attempt), time).second)
-        return forget();
+        return recorded();
     if (odd_.size() > 10'000) odd_.erase(odd_.begin());
     RunFactInput input;
     input.kind = RunFactInput::Kind::Odd;

@@ -312,4 +312,9 @@ void Shell::note_positions() {
     }
 }
 
+void Shell::note_watched() {
+    for (auto& [place, until] : std::exchange(watched_, {}))
+        batch_.watched.push_back({place.first, place.second, until});
+}
+
 } // namespace weir::engine

@@ -84,6 +84,7 @@ bool Shell::turn() {
     if (fatal_) return false;
     note_idle_places();
     note_positions();
+    note_watched();
     if (batch_.empty()) {
         auto done = std::exchange(done_, {});
         for (auto& [callback, outcome] : done)

@@ -289,6 +289,14 @@ Result<std::vector<GapRow>> Reader::gaps() {
     return rows;
 }
 
+Result<std::vector<WatchedRow>> Reader::watched() {
+    std::lock_guard lock(state_.mutex);
+    std::vector<WatchedRow> rows;
+    for (const auto& [name, until] : state_.watched)
+        rows.push_back({name.first, name.second, until});
+    return rows;
+}
+
 Result<std::vector<StreamState>> Reader::streams() {
     std::lock_guard lock(state_.mutex);
     return std::vector<StreamState>(state_.streams.begin(), state_.streams.end());

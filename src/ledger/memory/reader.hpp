@@ -53,6 +53,7 @@ class Reader final : public LedgerReader {
     Result<Seq> head() override;
     Result<std::vector<GapRow>> gaps() override;
     Result<std::vector<StreamState>> streams() override;
+    Result<std::vector<WatchedRow>> watched() override;
     Result<Page<DeadLetterRow>> dead_letters(const Query& query) override;
     Result<DeadLetterRow> dead_letter(DeadLetterNo no) override;
     Result<std::vector<UncountedRow>> uncounted(Instant from, Instant until) override;

@@ -49,6 +49,7 @@ struct State {
     std::deque<RunRow> runs; ///< by no
     std::deque<AttemptRow> attempts;
     std::deque<EarlyReportRow> early_reports;
+    std::map<std::pair<std::string, std::string>, Instant> watched; ///< by backend and place
     std::deque<TriggerHead> triggers;
     std::deque<TriggerVersionRow> trigger_versions;
     std::deque<TriggerStateRow> trigger_states;

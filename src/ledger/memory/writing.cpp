@@ -29,6 +29,7 @@ Status Writing::write(const Batch& batch) {
     WEIR_TRY(runs(batch));
     WEIR_TRY(attempts(batch));
     early_reports(batch);
+    watched(batch);
     audits(batch);
     WEIR_TRY(outgoing(batch));
     WEIR_TRY(gaps(batch));
@@ -254,6 +255,16 @@ void Writing::early_reports(const Batch& batch) {
     }
     for (const auto& [run, attempt] : batch.early_reports_gone)
         drop(run, attempt);
+}
+
+void Writing::watched(const Batch& batch) {
+    for (const auto& row : batch.watched) {
+        const std::pair key(row.backend, row.place);
+        if (const auto known = state_.watched.find(key); known == state_.watched.end())
+            put(state_.watched, key, row.until);
+        else if (known->second < row.until)
+            set(known->second, row.until);
+    }
 }
 
 void Writing::audits(const Batch& batch) {

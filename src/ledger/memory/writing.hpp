@@ -55,6 +55,7 @@ class Writing {
     Status runs(const Batch& batch);
     Status attempts(const Batch& batch);
     void early_reports(const Batch& batch);
+    void watched(const Batch& batch);
     void audits(const Batch& batch);
     Status outgoing(const Batch& batch);
     Status gaps(const Batch& batch);

@@ -14,6 +14,11 @@ UPDATE run SET sends = 1 WHERE sent_epoch > 0;
 CREATE TABLE early_report(
   id_hi INTEGER NOT NULL, id_lo INTEGER NOT NULL, attempt INTEGER NOT NULL, time INTEGER NOT NULL,
   body TEXT NOT NULL, PRIMARY KEY(id_hi, id_lo, attempt)) STRICT, WITHOUT ROWID;
+
+-- Up to when the runs of a backend's watched places are on record.
+CREATE TABLE watched(
+  backend TEXT NOT NULL, place TEXT NOT NULL, time INTEGER NOT NULL,
+  PRIMARY KEY(backend, place)) STRICT, WITHOUT ROWID;
 )sql";
 
 } // namespace weir::ledger::schema

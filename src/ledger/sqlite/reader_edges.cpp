@@ -258,6 +258,16 @@ Result<std::vector<StreamState>> SqliteReader::streams() {
     });
 }
 
+Result<std::vector<WatchedRow>> SqliteReader::watched() {
+    return read([&](ReadSession& session) -> Result<std::vector<WatchedRow>> {
+        WEIR_ASSIGN(query, session.connection->prepare(
+                               "SELECT backend, place, time FROM watched ORDER BY backend, place"));
+        return collect(query, [](Statement& s) -> Result<WatchedRow> {
+            return WatchedRow{std::string(s.text(0)), std::string(s.text(1)), from_ns(s.integer(2))};
+        });
+    });
+}
+
 Result<std::vector<UncountedRow>> SqliteReader::uncounted(Instant from, Instant until) {
     constexpr std::int64_t minute_ns = 60'000'000'000;
     return read([&](ReadSession& session) -> Result<std::vector<UncountedRow>> {

@@ -191,6 +191,15 @@ Status Writer::write_early_reports(const Batch& batch) {
     return {};
 }
 
+Status Writer::write_watched(const Batch& batch) {
+    for (const auto& row : batch.watched) {
+        WEIR_ASSIGN(put, connection_->prepare("INSERT INTO watched(backend, place, time) VALUES(?, ?, ?) ON "
+                                              "CONFLICT DO UPDATE SET time = MAX(time, excluded.time)"));
+        WEIR_TRY(put.bind_text(row.backend).bind_text(row.place).bind(to_ns(row.until)).run());
+    }
+    return {};
+}
+
 Status Writer::write_artifacts(const AttemptRow& row, bool output) {
     const auto& artifacts = output ? row.outputs : row.inputs;
     if (artifacts.empty()) return {};

@@ -188,9 +188,8 @@ Status Writer::disown(std::string_view reason) {
     // Timers of the kinds above 0 are of runs; schedules go on.
     return connection_->run(
         "UPDATE timer SET end_seq = (SELECT next_seq - 1 FROM log WHERE log = 1), why = 'settled' WHERE "
-        "kind >= 1 AND end_seq IS NULL; DELETE FROM outgoing; DELETE FROM early_report; UPDATE log SET "
-        "claimed = next_seq WHERE log = "
-        "1");
+        "kind >= 1 AND end_seq IS NULL; DELETE FROM outgoing; DELETE FROM early_report; DELETE FROM "
+        "watched; UPDATE log SET claimed = next_seq WHERE log = 1");
 }
 
 } // namespace weir::ledger::sqlite

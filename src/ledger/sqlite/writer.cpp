@@ -75,6 +75,7 @@ Status Writer::write(const Batch& batch, Epoch epoch) {
     WEIR_TRY(write_run_updates(batch));
     WEIR_TRY(write_attempts(batch));
     WEIR_TRY(write_early_reports(batch));
+    WEIR_TRY(write_watched(batch));
     WEIR_TRY(write_audits(batch));
     WEIR_TRY(write_outgoing(batch));
     WEIR_TRY(write_gaps(batch));

@@ -58,6 +58,7 @@ class Writer {
     Status write_run_updates(const Batch& batch);
     Status write_attempts(const Batch& batch);
     Status write_early_reports(const Batch& batch);
+    Status write_watched(const Batch& batch);
     Status write_artifacts(const AttemptRow& row, bool output);
 
     Status write_triggers(const Batch& batch);

@@ -231,6 +231,10 @@ Result<std::vector<ledger::StreamState>> VisibleReader::streams() {
     return all_.streams();
 }
 
+Result<std::vector<ledger::WatchedRow>> VisibleReader::watched() {
+    return all_.watched();
+}
+
 Result<ledger::Page<ledger::DeadLetterRow>> VisibleReader::dead_letters(const ledger::Query& query) {
     return all_.dead_letters(query);
 }

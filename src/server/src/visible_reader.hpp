@@ -60,6 +60,7 @@ class VisibleReader final : public ledger::LedgerReader {
     Result<Seq> head() override;
     Result<std::vector<ledger::GapRow>> gaps() override;
     Result<std::vector<ledger::StreamState>> streams() override;
+    Result<std::vector<ledger::WatchedRow>> watched() override;
     /// Messages of a bus belong to nobody, as events do.
     Result<ledger::Page<ledger::DeadLetterRow>> dead_letters(const ledger::Query& query) override;
     Result<ledger::DeadLetterRow> dead_letter(ledger::DeadLetterNo no) override;

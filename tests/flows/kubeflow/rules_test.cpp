@@ -32,6 +32,27 @@ std::string server_error(int code, const std::string& outer, const std::string& 
 
 } // namespace
 
+TEST_CASE("a list asks for fewer after an answer that was too much, and for more again", "[kubeflow]") {
+    ListSize size(200);
+    size.failed(200, 1);
+    size.failed(200, 1); // of the same time
+    CHECK(size.now() == 100);
+    for (std::size_t asked = size.now(); asked > 1; asked = size.now())
+        size.failed(asked, 1);
+    size.failed(1, 1);
+    CHECK(size.now() == 1);
+    for (int n = 0; n < 10; ++n) {
+        CHECK(size.now() == 1);
+        size.worked();
+    }
+    CHECK(size.now() == 2);
+    for (int n = 0; n < 100; ++n)
+        size.worked();
+    CHECK(size.now() == 200);
+    size.failed(5, 10); // what was late is so for other reasons than its number
+    CHECK(size.now() == 10);
+}
+
 TEST_CASE("answers mean what the table says", "[kubeflow]") {
     const auto kind = [](int status, const std::string& body) { return sort(reply(status, body), "x").kind; };
     CHECK(kind(200, "{}") == Kind::Good);
@@ -53,6 +74,10 @@ TEST_CASE("answers mean what the table says", "[kubeflow]") {
     CHECK(kind(500, "oops") == Kind::Busy);
     CHECK(kind(501, R"({"code":12,"message":"Method Not Allowed"})") == Kind::NoRoute);
     CHECK(kind(503, "no healthy upstream") == Kind::Busy);
+    HttpReply large;
+    large.sent = large.oversize = true;
+    CHECK(sort(large, "x").kind == Kind::Oversize);
+    CHECK_FALSE(is_outage(Kind::Oversize));
     HttpReply none;
     CHECK(sort(none, "x").kind == Kind::NotSent);
     none.sent = true;

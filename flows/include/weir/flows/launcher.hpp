@@ -130,8 +130,8 @@ struct RunReport {
 /// Owner:  the application; no report comes once close() of the backend has returned.
 /// Thread: watch(), forget() from any thread; reports come on any thread, in order for one run.
 /// Errors: none; what cannot be reached is tried again.
-/// Limits: reports of one run repeat until forget(run), so a report lost in a crash comes again after
-/// watch().
+/// Limits: reports of one run repeat until settled(run) or forget(run), so a report lost in a crash comes
+/// again after watch().
 class RunWatcher {
   public:
     virtual ~RunWatcher() = default;
@@ -139,8 +139,15 @@ class RunWatcher {
     virtual void on_report(std::function<void(RunReport)> report) = 0;
     /// Follows a run that was accepted. Reports its present state soon, then every change.
     virtual void watch(RunId run) = 0;
-    /// The settlement is recorded: nothing more is to be said of this run.
+    /// Nothing more is to be said of this run.
     virtual void forget(RunId run) = 0;
+    /// The settlement of the attempts up to `attempt` is recorded and need not be told again. Where a run may
+    /// go on by other hands the backend looks at it now and then, for a while, and tells of a further attempt
+    /// or of a contradiction; elsewhere this is forget().
+    virtual void settled(RunId run, int attempt) {
+        (void)attempt;
+        forget(run);
+    }
 };
 
 enum class TaskState : std::uint8_t { Pending, Running, Succeeded, Failed, Skipped, Cancelled };

@@ -81,7 +81,7 @@ struct Meaning {
 };
 
 // In the order of Kind.
-constexpr std::array<Meaning, 17> meanings{{
+constexpr std::array<Meaning, 18> meanings{{
     /* Good         */ {ReadNext::Go, CreateNext::Compare, false},
     /* NotKfp       */ {ReadNext::Wait, CreateNext::Unknown, false},
     /* BadRequest   */ {ReadNext::Refuse, CreateNext::Refuse, false},
@@ -99,6 +99,7 @@ constexpr std::array<Meaning, 17> meanings{{
     /* NotSent      */ {ReadNext::Wait, CreateNext::Wait, true},
     /* NoAnswer     */ {ReadNext::Wait, CreateNext::Unknown, true},
     /* HeldBack     */ {ReadNext::Wait, CreateNext::Late, false},
+    /* Oversize     */ {ReadNext::Wait, CreateNext::Unknown, false},
 }};
 
 } // namespace
@@ -109,7 +110,11 @@ Answer sort(HttpReply reply, std::string_view what) {
     answer.retry_after = reply.retry_after;
     const std::string begin = std::string(what) + ": ";
     if (reply.status == 0) {
-        answer.kind = reply.held_back ? Kind::HeldBack : reply.sent ? Kind::NoAnswer : Kind::NotSent;
+        answer.kind = reply.held_back  ? Kind::HeldBack
+                      : reply.oversize ? Kind::Oversize
+                      : reply.sent     ? Kind::NoAnswer
+                                       : Kind::NotSent;
+        answer.timed_out = reply.timed_out;
         answer.reason =
             begin + (reply.held_back ? "the deadline had passed" : printable(reply.fault, reason_max));
         return answer;

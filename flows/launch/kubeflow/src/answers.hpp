@@ -31,6 +31,7 @@ enum class Kind : std::uint8_t {
     NotSent,      ///< no byte of the request left
     NoAnswer,     ///< some may have; nothing usable came back
     HeldBack,     ///< the caller did not let it go
+    Oversize,     ///< an answer began that is larger than LimitOptions::answer_bytes
 };
 
 struct Answer {
@@ -39,6 +40,7 @@ struct Answer {
     std::string body;   ///< of Good
     std::string reason; ///< one line for a person; of all but Good
     Duration retry_after{0};
+    bool timed_out = false; ///< NoAnswer: the time for it was over
     [[nodiscard]] bool good() const { return kind == Kind::Good; }
 };
 

@@ -55,10 +55,8 @@ class Backend final : public KubeflowBackend {
     }
     void cancel(RunId run, std::string reason, std::function<void(Status)> done) override {
         post([this, run, reason = std::move(reason), done = std::move(done)] {
-            runs_.cancel(run, [this, run, reason, done](const Status& status) {
-                if (status.ok()) watch_.cancelled(run, reason);
-                done(status);
-            });
+            runs_.cancel(
+                run, [this, run, reason](bool sure) { watch_.cancelled(run, reason, sure); }, done);
         });
     }
     void retry(RunId run, int attempt, std::string, std::function<void(Status)> done) override {
@@ -80,6 +78,15 @@ class Backend final : public KubeflowBackend {
     }
     void forget(RunId run) override {
         post([this, run] { watch_.forget(run); });
+    }
+    void settled(RunId run, int attempt) override {
+        post([this, run, attempt] { watch_.settled(run, attempt); });
+    }
+    void on_place(PlaceDone done) override {
+        post([this, done = std::move(done)]() mutable { watch_.on_place(std::move(done)); });
+    }
+    void follow_settled(RunId run, int attempt, Instant ended) override {
+        post([this, run, attempt, ended] { watch_.follow_settled(run, attempt, ended); });
     }
 
     [[nodiscard]] Result<std::vector<TaskRecord>> tasks(RunId run) const override;

@@ -116,6 +116,8 @@ Status check_numbers(const KubeflowOptions& options) {
     if (watch.interval < std::chrono::milliseconds(10) ||
         watch.places_interval < std::chrono::milliseconds(10))
         return invalid("watch.interval and watch.places_interval: at least 10ms");
+    if (watch.settled_interval < std::chrono::milliseconds(10) || watch.settled_for < Duration(0))
+        return invalid("watch.settled_interval: at least 10ms; watch.settled_for: not negative");
     if (watch.overlap < Duration(0) || watch.lost_after < Duration(0))
         return invalid("watch.overlap and watch.lost_after: not negative");
     return {};

@@ -196,7 +196,8 @@ void Client::record(const Answer& answer) {
     const auto now = clock_.now();
     status_.with([&](KubeflowStatus& status) {
         status.in_flight = http_.open();
-        if (answer.status == 0 && answer.kind != Kind::HeldBack) ++status.no_answer;
+        if (answer.status == 0 && answer.kind != Kind::HeldBack && answer.kind != Kind::Oversize)
+            ++status.no_answer;
         if (answer.status >= 200 && answer.status < 300) ++status.answers_ok;
         if (answer.status >= 400 && answer.status < 500) ++status.answers_client;
         if (answer.status >= 500) ++status.answers_server;
@@ -212,6 +213,7 @@ void Client::record(const Answer& answer) {
             case Kind::Forbidden:
             case Kind::ServerFault:
             case Kind::TooLarge:
+            case Kind::Oversize:
                 status.last_error = answer.reason;
                 status.last_error_at = now;
                 break;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <weir/base/log.hpp>
+
 #include "query.hpp"
 #include "watch.hpp"
 
@@ -38,7 +40,7 @@ bool Watch::fulls_due() {
     std::vector<std::string> ids;
     std::size_t view = 0;
     for (auto& [id, wait] : full_) {
-        if (wait.asked || (!ids.empty() && wait.view != view) || ids.size() >= batch_) continue;
+        if (wait.asked || (!ids.empty() && wait.view != view) || ids.size() >= full_batch_.now()) continue;
         view = wait.view;
         wait.asked = true;
         ids.push_back(id);
@@ -59,17 +61,24 @@ bool Watch::fulls_due() {
 void Watch::full_answered(const std::vector<std::string>& asked, const Answer& answer) {
     auto page = read_run_page(answer.good() ? answer.body : "");
     if (!answer.good() || !page.ok()) {
+        const bool smaller = (answer.kind == Kind::Oversize || answer.timed_out) && asked.size() > 1;
+        if (smaller) full_batch_.failed(asked.size(), 1);
+        if (answer.kind == Kind::Oversize && !smaller)
+            log::warn("outputs and artifacts of a run are too large to be read",
+                      {{"backend", options_.name}, {"run", asked.front()}, {"error", answer.reason}});
         for (const std::string& id : asked) {
             const auto found = full_.find(id);
             if (found == full_.end()) continue;
             found->second.asked = false;
-            if (++found->second.tries < tries_max) continue;
+            if (smaller) continue;
+            if (answer.kind != Kind::Oversize && ++found->second.tries < tries_max) continue;
             const Wait wait = std::move(found->second);
             full_.erase(found);
             wait.done(wait.run); // better without than never
         }
         return;
     }
+    if (asked.size() >= full_batch_.now()) full_batch_.worked();
     std::map<std::string, RunView> told;
     std::optional<bool> has;
     for (RunView& run : page->runs) {

@@ -24,6 +24,29 @@ class Pace {
     SteadyInstant next_{};
 };
 
+/// How many things one list asks for: fewer after an answer that was too large or too late, more again while
+/// all goes well.
+class ListSize {
+  public:
+    explicit ListSize(std::size_t most) : most_(most), now_(most) {}
+    [[nodiscard]] std::size_t now() const { return now_; }
+    /// A list of `asked` was too much. Not below `least`.
+    void failed(std::size_t asked, std::size_t least) {
+        now_ = std::min(now_, std::max({std::size_t{1}, least, asked / 2}));
+        well_ = 0;
+    }
+    void worked() {
+        if (now_ == most_ || ++well_ < well_enough) return;
+        well_ = 0;
+        now_ = std::min(most_, now_ * 2);
+    }
+
+  private:
+    static constexpr int well_enough = 10;
+    std::size_t most_, now_;
+    int well_ = 0;
+};
+
 /// Waiting times that double, with jitter: between half of the doubled time and all of it.
 class Backoff {
   public:

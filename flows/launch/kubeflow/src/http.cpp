@@ -57,7 +57,8 @@ std::string fault_of(CURLcode code, const Transfer& transfer) {
     std::string text = transfer.error[0] != '\0' ? transfer.error : curl_easy_strerror(code);
     switch (code) {
         case CURLE_WRITE_ERROR:
-            return "the answer is over " + std::to_string(transfer.answer_bytes) + " bytes";
+            return "the answer is over " + std::to_string(transfer.answer_bytes) +
+                   " bytes (limits.answer_bytes)";
         case CURLE_OPERATION_TIMEDOUT: return "no answer in time: " + text;
         case CURLE_COULDNT_RESOLVE_HOST: return "the host name is not known: " + text;
         case CURLE_COULDNT_RESOLVE_PROXY: return "the proxy's host name is not known: " + text;
@@ -196,6 +197,8 @@ void Http::Impl::finish(CURL* easy, CURLcode code) {
         reply.retry_after = std::chrono::seconds(std::clamp<curl_off_t>(retry_after, 0, 3600));
     } else {
         reply.fault = fault_of(code, *transfer);
+        reply.oversize = code == CURLE_WRITE_ERROR;
+        reply.timed_out = code == CURLE_OPERATION_TIMEDOUT;
         reply.body.clear();
     }
     curl_multi_remove_handle(multi, easy);

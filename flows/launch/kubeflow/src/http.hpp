@@ -33,6 +33,8 @@ struct HttpReply {
     Duration retry_after{}; ///< as the answer asks for
     bool sent = false;      ///< a byte of the request may have left
     bool held_back = false;
+    bool oversize = false;  ///< the answer was larger than Settings::answer_bytes
+    bool timed_out = false; ///< HttpRequest::timeout was over
 };
 
 /// HTTP 1.1 and 2 over kept connections (libcurl). Thread: one, but wake().

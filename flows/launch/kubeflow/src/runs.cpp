@@ -8,15 +8,18 @@ namespace {
 
 constexpr std::size_t learned_max = 500'000;
 
+/// The server may have taken the request, whatever its answer was.
+bool may_have_worked(Kind kind) {
+    return kind == Kind::Good || after_create(kind) == CreateNext::Unknown;
+}
+
 Error unreached(const GotRun& got) {
     return {got.kind, got.reason};
 }
 
 ErrorKind kind_of(const Answer& answer) {
     switch (answer.kind) {
-        case Kind::Forbidden:
-        case Kind::Barred:
-        case Kind::Unidentified: return ErrorKind::Denied;
+        case Kind::Forbidden: return ErrorKind::Denied;
         case Kind::Missing: return ErrorKind::NotFound;
         case Kind::NoAnswer: return ErrorKind::Timeout;
         case Kind::BadRequest:
@@ -79,6 +82,7 @@ void Runs::get_as(RunId run, Call::Use use, std::size_t view, bool only, std::st
         got.missing = answer.kind == Kind::Missing;
         got.reason = answer.reason;
         got.kind = kind_of(answer);
+        got.oversize = answer.kind == Kind::Oversize;
         if (answer.good()) {
             auto read = read_run(answer.body);
             // A database that compares without case may find another one.
@@ -102,20 +106,22 @@ void Runs::verb(RunId run, const std::string& verb, std::function<void(Answer)> 
     client_.call(std::move(call), std::move(done));
 }
 
-void Runs::cancel(RunId run, std::function<void(Status)> done) {
-    const auto decide = [this, run, done](const std::string& why) {
-        get(run, Call::Use::Launch, [run, why, done](const GotRun& got) {
+void Runs::cancel(RunId run, const std::function<void(bool)>& asked, std::function<void(Status)> done) {
+    const auto decide = [this, run, asked, done](const std::string& why) {
+        get(run, Call::Use::Launch, [run, why, asked, done](const GotRun& got) {
             if (got.missing) return done(not_found("the server has no run " + run.to_string()));
             if (!got.run) return done(unreached(got));
             if (is_terminal(got.run->state))
                 return done(
                     conflict("the run " + run.to_string() + " has ended already (" + got.run->state + ")"));
-            if (got.run->state == "CANCELING") return done(Status());
-            done(unavailable(why));
+            if (got.run->state != "CANCELING") return done(unavailable(why));
+            asked(true);
+            done(Status());
         });
     };
-    const auto terminate = [this, run, done, decide] {
-        verb(run, "terminate", [run, done, decide](const Answer& answer) {
+    const auto terminate = [this, run, asked, done, decide] {
+        verb(run, "terminate", [run, asked, done, decide](const Answer& answer) {
+            if (may_have_worked(answer.kind)) asked(answer.good());
             if (answer.good()) return done(Status());
             // Also its answer for one that ends already.
             if (answer.kind == Kind::BadRequest || answer.kind == Kind::Conflict)

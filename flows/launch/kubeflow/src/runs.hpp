@@ -17,8 +17,9 @@ namespace weir::flows::kubeflow {
 /// What GetRun said, as the identity that may see the run.
 struct GotRun {
     std::optional<RunView> run;
-    bool missing = false; ///< the server says that there is none
-    std::string reason;   ///< neither: why not
+    bool missing = false;  ///< the server says that there is none
+    bool oversize = false; ///< its answer is larger than LimitOptions::answer_bytes
+    std::string reason;    ///< neither: why not
     ErrorKind kind = ErrorKind::Unavailable;
 };
 
@@ -44,8 +45,9 @@ class Runs {
     void get(RunId run, Call::Use use, std::function<void(GotRun)> done);
     /// ":terminate", ":retry": the answer as it came. The run must have been got before.
     void verb(RunId run, const std::string& verb, std::function<void(Answer)> done);
-    /// As Launcher::cancel: terminates; a 400 is decided by looking.
-    void cancel(RunId run, std::function<void(Status)> done);
+    /// As Launcher::cancel: terminates; a 400 is decided by looking. `asked` comes before `done` if the
+    /// server has taken the request (true), or may have, its answer being lost or an error (false).
+    void cancel(RunId run, const std::function<void(bool sure)>& asked, std::function<void(Status)> done);
     /// As Launcher::retry.
     void retry(RunId run, int attempt, std::function<void(Status)> done);
 

@@ -13,9 +13,11 @@ namespace weir::flows::kubeflow {
 namespace {
 
 constexpr std::size_t open_max = 8;
-constexpr std::size_t batch_min = 10;
-/// How often a run that was told of is looked at until it is forgotten: for flaps.
-constexpr auto settled_interval = std::chrono::seconds(30);
+constexpr std::size_t batch_min = 10; ///< what is late, or too long a request, is not because of fewer
+/// How often a run that was told of is looked at until that is recorded.
+constexpr auto told_interval = std::chrono::seconds(30);
+constexpr auto settled_share = 0.25;
+constexpr auto clock_grain = std::chrono::seconds(1); ///< the server's times are of whole seconds
 constexpr int absences_min = 2;
 
 } // namespace
@@ -59,71 +61,11 @@ Watch::Watch(const Clock& clock, const KubeflowOptions& options, Client& client,
       timers_(timers),
       status_(status),
       pace_(options.watch.requests_per_second),
+      settled_pace_(options.watch.requests_per_second * settled_share),
       batch_(options.watch.batch),
-      due_(views.all().size()) {}
+      full_batch_(options.watch.batch),
+      due_(2 * views.all().size()) {}
 Watch::~Watch() = default;
-
-// --- what is followed
-
-std::set<Watch::Wanted>& Watch::queue_of(const Tracked& tracked) {
-    return due_[tracked.view.value_or(tracked.trying)];
-}
-
-void Watch::set_due(RunId run, Tracked& tracked, SteadyInstant due) {
-    queue_of(tracked).erase({tracked.due, run});
-    tracked.due = due;
-    tracked.asked = false;
-    queue_of(tracked).emplace(due, run);
-    wake(due);
-}
-
-void Watch::watch(RunId run) {
-    const bool fresh = !tracked_.contains(run);
-    if (fresh && tracked_.size() >= options_.limits.tracked) {
-        log::warn("a run is not watched: there are too many",
-                  {{"backend", options_.name}, {"run", run.to_string()}, {"limit", options_.limits.tracked}});
-        return;
-    }
-    Tracked& tracked = tracked_[run];
-    if (fresh) tracked.view = views_.find(run);
-    // Whoever watches again is told again.
-    tracked.told = tracked.floor - 1;
-    tracked.told_running = 0;
-    tracked.told_note.clear();
-    tracked.lost = false;
-    tracked.absences = 0;
-    tracked.absent_since = {};
-    if (!tracked.asked) set_due(run, tracked, clock_.steady_now());
-    status_.with([&](KubeflowStatus& status) { status.tracked = tracked_.size(); });
-}
-
-void Watch::forget(RunId run) {
-    cancels_.erase(run);
-    views_.forget(run);
-    const auto found = tracked_.find(run);
-    if (found == tracked_.end()) return;
-    queue_of(found->second).erase({found->second.due, run});
-    tracked_.erase(found);
-    full_.erase(run.to_string());
-    status_.with([&](KubeflowStatus& status) { status.tracked = tracked_.size(); });
-}
-
-void Watch::cancelled(RunId run, std::string reason) {
-    const auto found = tracked_.find(run);
-    cancels_[run] = {found == tracked_.end() ? 0 : found->second.seen, std::move(reason)};
-    if (found != tracked_.end() && !found->second.asked) set_due(run, found->second, clock_.steady_now());
-}
-
-void Watch::retried(RunId run, int attempt) {
-    cancels_.erase(run);
-    Tracked& tracked = tracked_[run];
-    if (!tracked.view) tracked.view = views_.find(run);
-    tracked.floor = std::max(tracked.floor, attempt);
-    tracked.told = std::max(tracked.told, tracked.floor - 1);
-    tracked.seen = std::max(tracked.seen, attempt);
-    tracked.told_note.clear();
-    if (!tracked.asked) set_due(run, tracked, clock_.steady_now());
-}
 
 // --- when
 
@@ -143,8 +85,11 @@ std::optional<SteadyInstant> Watch::next_due() const {
     const auto sooner = [&](SteadyInstant when) {
         if (!next || when < *next) next = when;
     };
-    for (const auto& queue : due_)
-        if (!queue.empty()) sooner(queue.begin()->first);
+    for (std::size_t n = 0; n < due_.size(); ++n) {
+        if (due_[n].empty()) continue;
+        const auto due = due_[n].begin()->first;
+        sooner(n < due_.size() / 2 ? due : std::max(due, settled_pace_.next()));
+    }
     for (const auto& place : places_)
         if (!place->asked) sooner(place->due);
     if (!confirm_.empty() || fulls_waiting()) sooner(clock_.steady_now());
@@ -163,11 +108,13 @@ void Watch::turn() {
 /// The kinds of work take turns, so that much of one does not starve the others.
 bool Watch::one_request() {
     const auto now = clock_.steady_now();
-    for (unsigned kind = 0; kind < 4; ++kind) {
+    constexpr unsigned kinds = 5;
+    for (unsigned kind = 0; kind < kinds; ++kind) {
         bool did = false;
-        switch ((round_ + kind) % 4) {
-            case 0: did = batch_due(now); break;
+        switch ((round_ + kind) % kinds) {
+            case 0: did = batch_due(now, false); break;
             case 1: did = fulls_due(); break;
+            case 3: did = batch_due(now, true); break;
             case 2:
                 while (!did && !confirm_.empty()) {
                     const RunId run = confirm_.front();
@@ -180,7 +127,7 @@ bool Watch::one_request() {
             default: did = places_due(now); break;
         }
         if (!did) continue;
-        round_ = (round_ + kind + 1) % 4;
+        round_ = (round_ + kind + 1) % kinds;
         return true;
     }
     return false;
@@ -199,24 +146,45 @@ void Watch::request(Call call, std::function<void(Answer)> done) {
 
 // --- batches
 
-bool Watch::batch_due(SteadyInstant now) {
-    std::size_t best = due_.size();
-    for (std::size_t view = 0; view < due_.size(); ++view)
-        if (!due_[view].empty() && due_[view].begin()->first <= now &&
-            (best == due_.size() || due_[view].begin()->first < due_[best].begin()->first))
-            best = view;
-    if (best == due_.size()) return false;
+/// The queue of the view that waits longest.
+bool Watch::batch_due(SteadyInstant now, bool settled) {
+    if (settled && settled_pace_.next() > now) return false;
+    const std::size_t views = due_.size() / 2;
+    std::optional<std::size_t> best;
+    for (std::size_t n = settled ? views : 0; n < (settled ? due_.size() : views); ++n)
+        if (!due_[n].empty() && due_[n].begin()->first <= now &&
+            (!best || due_[n].begin()->first < due_[*best].begin()->first))
+            best = n;
+    if (!best) return false;
+    std::vector<RunId> runs;
+    take_from(*best, now, runs);
+    if (runs.empty()) return false;
+    if (settled) settled_pace_.took(now);
+    ask_batch(*best % views, std::move(runs));
+    return true;
+}
+
+void Watch::take_from(std::size_t queue, SteadyInstant now, std::vector<RunId>& runs) {
+    auto& due = due_[queue];
     // What is due soon goes along: a request more costs more than a look too early.
     const auto soon = now + options_.watch.interval / 4;
-    std::vector<RunId> runs;
-    auto& queue = due_[best];
-    while (!queue.empty() && runs.size() < batch_ && queue.begin()->first <= soon) {
-        runs.push_back(queue.begin()->second);
-        tracked_.at(queue.begin()->second).asked = true;
-        queue.erase(queue.begin());
+    while (!due.empty() && runs.size() < batch_.now() && due.begin()->first <= soon) {
+        const RunId run = due.begin()->second;
+        due.erase(due.begin());
+        const auto found = tracked_.find(run);
+        if (found == tracked_.end()) continue;
+        Tracked& tracked = found->second;
+        tracked.queue.reset();
+        if (tracked.settled && now >= tracked.until) {
+            forget(run);
+            continue;
+        }
+        tracked.asked = true;
+        if (tracked.alone)
+            confirm_.push_back(run);
+        else
+            runs.push_back(run);
     }
-    ask_batch(best, std::move(runs));
-    return true;
 }
 
 void Watch::ask_batch(std::size_t view, std::vector<RunId> runs) {
@@ -239,19 +207,8 @@ void Watch::ask_batch(std::size_t view, std::vector<RunId> runs) {
 void Watch::batch_answered(std::size_t view, const std::vector<RunId>& asked, const Answer& answer) {
     const auto now = clock_.steady_now();
     auto page = read_run_page(answer.good() ? answer.body : "");
-    if (!answer.good() || !page.ok()) {
-        if (answer.kind == Kind::TooLarge) batch_ = std::max(batch_min, batch_ / 2);
-        const auto pause = std::max<Duration>(options_.watch.interval, answer.retry_after);
-        for (const RunId& run : asked)
-            if (const auto found = tracked_.find(run); found != tracked_.end()) {
-                Tracked& tracked = found->second;
-                // This identity may not look there: perhaps another one's view.
-                if (!tracked.view && answer.kind == Kind::Forbidden)
-                    tracked.trying = (tracked.trying + 1) % due_.size();
-                set_due(run, tracked, now + pause);
-            }
-        return;
-    }
+    if (!answer.good() || !page.ok()) return batch_failed(asked, answer);
+    if (asked.size() >= batch_.now()) batch_.worked();
     std::unordered_map<std::string, const RunView*> told;
     for (const RunView& run : page->runs)
         told.emplace(run.id, &run);
@@ -264,14 +221,33 @@ void Watch::batch_answered(std::size_t view, const std::vector<RunId>& asked, co
             continue;
         }
         Tracked& tracked = found->second;
-        set_due(run, tracked, now + options_.watch.interval);
         if (!tracked.view) {
-            queue_of(tracked).erase({tracked.due, run});
             tracked.view = view;
-            queue_of(tracked).emplace(tracked.due, run);
             views_.learn(run, view);
         }
+        set_due(run, tracked, now + options_.watch.interval);
         observe(run, *there->second, false);
+    }
+}
+
+void Watch::batch_failed(const std::vector<RunId>& asked, const Answer& answer) {
+    const bool oversize = answer.kind == Kind::Oversize;
+    if (oversize || answer.kind == Kind::TooLarge || answer.timed_out)
+        batch_.failed(asked.size(), oversize ? 1 : batch_min);
+    const auto now = clock_.steady_now();
+    const auto pause =
+        oversize ? Duration(0) : std::max<Duration>(options_.watch.interval, answer.retry_after);
+    for (const RunId& run : asked) {
+        const auto found = tracked_.find(run);
+        if (found == tracked_.end()) continue;
+        Tracked& tracked = found->second;
+        // This identity may not look there: perhaps another one's view.
+        if (!tracked.view && answer.kind == Kind::Forbidden)
+            tracked.trying = (tracked.trying + 1) % (due_.size() / 2);
+        if (oversize && asked.size() == 1) tracked.alone = true;
+        const bool rarely = tracked.settled && !oversize;
+        set_due(run, tracked,
+                now + (rarely ? std::max<Duration>(pause, options_.watch.settled_interval) : pause));
     }
 }
 
@@ -280,12 +256,16 @@ void Watch::batch_answered(std::size_t view, const std::vector<RunId>& asked, co
 void Watch::absent(RunId run) {
     Tracked& tracked = tracked_.at(run);
     const auto now = clock_.steady_now();
-    if (!tracked.view && tracked.trying + 1 < due_.size()) {
+    if (!tracked.view && tracked.trying + 1 < due_.size() / 2) {
         ++tracked.trying;
-        tracked.asked = false;
         return set_due(run, tracked, now);
     }
     if (!tracked.view) tracked.trying = 0;
+    if (tracked.settled) {
+        // What became of it is on record: that it was deleted is no news.
+        if (++tracked.absences >= absences_min && !tracked.lost) return forget(run);
+        return set_due(run, tracked, now + options_.watch.settled_interval);
+    }
     // The list may be filtered by grants, or by a namespace it is not in: GetRun decides.
     confirm_.push_back(run);
     wake(now);
@@ -306,12 +286,20 @@ void Watch::confirmed(RunId run, const GotRun& got) {
     if (found == tracked_.end()) return;
     Tracked& tracked = found->second;
     const auto now = clock_.steady_now();
+    const std::string name = "run " + run.to_string();
+    if (!got.oversize) well(name);
     if (got.run) {
         if (const auto view = views_.find(run); view && !tracked.view) tracked.view = view;
         set_due(run, tracked, now + options_.watch.interval);
         return observe(run, *got.run, false);
     }
     auto pause = Duration(options_.watch.interval);
+    if (got.oversize) {
+        fault(name, got.reason);
+        pause = std::max<Duration>(pause, options_.timeouts.retry_max);
+    }
+    if (got.missing && tracked.settled) return forget(run);
+    if (tracked.settled) pause = std::max<Duration>(pause, options_.watch.settled_interval);
     if (got.missing) {
         if (tracked.absences++ == 0) tracked.absent_since = now;
         // Asked less and less often, but not later than it is given up.
@@ -329,7 +317,7 @@ void Watch::confirmed(RunId run, const GotRun& got) {
             report.finished_at = clock_.now();
             tell(std::move(report));
         }
-        if (tracked.lost) pause = settled_interval;
+        if (tracked.lost) pause = told_interval;
     }
     set_due(run, tracked, now + pause);
 }
@@ -339,7 +327,9 @@ void Watch::confirmed(RunId run, const GotRun& got) {
 const std::string* Watch::cancel_reason(RunId run, const Tracked& tracked, const AttemptView& attempt) const {
     static const std::string none;
     const auto asked = cancels_.find(run);
-    if (asked != cancels_.end() && (asked->second.attempt == 0 || asked->second.attempt == attempt.number))
+    const auto before = [&](Instant at) { return attempt.settled && attempt.finished + clock_grain <= at; };
+    if (asked != cancels_.end() && (asked->second.attempt == 0 || asked->second.attempt == attempt.number) &&
+        !(asked->second.at && before(*asked->second.at)))
         return &asked->second.reason;
     return attempt.cancelling || tracked.cancelling == attempt.number ? &none : nullptr;
 }
@@ -393,7 +383,9 @@ void Watch::settle(RunId run, const RunView& view) {
     }
     // An attempt that was opened here may not show yet.
     if (newest.settled && newest.number >= tracked.floor && tracked.told >= newest.number)
-        set_due(run, tracked, clock_.steady_now() + settled_interval);
+        set_due(run, tracked,
+                clock_.steady_now() +
+                    (tracked.settled ? options_.watch.settled_interval : Duration(told_interval)));
     for (RunReport& report : reports)
         tell(std::move(report));
 }

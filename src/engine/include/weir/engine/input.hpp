@@ -169,6 +169,7 @@ struct Act {
     RunId id;
     std::string backend;
     std::string reason;
+    int attempt = 0; ///< the newest one
 };
 
 /// The row of an input that is no arrival, as JSON; and back. `decode` needs the row alone: replay reads the

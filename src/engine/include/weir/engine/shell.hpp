@@ -109,6 +109,12 @@ class Shell {
     /// A report of a backend; any order, repeats are harmless.
     void report(flows::RunReport report);
 
+    /// What ended in a place of a backend before `until` was told and is on record: kept, so that a later
+    /// process looks on from there. Never goes back.
+    void watched(const std::string& backend, const std::string& place, Instant until) {
+        watched_[{backend, place}] = until;
+    }
+
     /// Accepts events for the outside bus: `done` once they are durable here. `unavailable` if too many wait
     /// already.
     void publish(std::vector<std::string> wires, Done done);
@@ -231,6 +237,7 @@ class Shell {
     [[nodiscard]] bool own_source(const events::Event& event) const;
     void check_place(Stream& stream, const Error& why);
     void note_positions();
+    void note_watched();
     void commit();
     void committed(Status status);
     void act(const Act& act);
@@ -304,6 +311,7 @@ class Shell {
     /// Of attempts that follow one whose settlement is not in the ledger yet; with their times.
     std::vector<std::pair<Instant, RunFactInput>> late_news_;
     static constexpr std::size_t late_news_max = 10'000; ///< beyond, news waits for the run's next report
+    std::map<std::pair<std::string, std::string>, Instant> watched_; ///< to be written
     Instant opened_{}; ///< requests of earlier processes are older than this
     std::multimap<SteadyInstant, std::function<void()>> later_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

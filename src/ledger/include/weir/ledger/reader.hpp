@@ -135,6 +135,8 @@ class LedgerReader {
     virtual Result<std::vector<GapRow>> gaps() = 0;
     /// Every stream, with how far it was read as of the newest commit.
     virtual Result<std::vector<StreamState>> streams() = 0;
+    /// Every watched place of every backend that was ever done with up to some instant, by name.
+    virtual Result<std::vector<WatchedRow>> watched() = 0;
     /// Dead letters; `source` selects a stream by name; takes since, until, after (a dead letter's number),
     /// page, limit. Without their messages.
     virtual Result<Page<DeadLetterRow>> dead_letters(const Query& query) = 0;

@@ -268,6 +268,13 @@ struct EarlyReportRow {
     std::string body; ///< the report as JSON
 };
 
+/// How far a place of a backend is done with: whatever ended there before was told and is on record.
+struct WatchedRow {
+    std::string backend;
+    std::string place; ///< "TEAM/EXPERIMENT"; "TEAM/": all of the team's
+    Instant until;
+};
+
 enum class TriggerState : std::uint8_t { Active, Paused, Tripped, Deleted };
 std::string_view to_string(TriggerState state) noexcept;
 
@@ -374,6 +381,7 @@ struct Batch {
     std::vector<AttemptRow> attempts_settled;
     std::vector<EarlyReportRow> early_reports; ///< one of the same run and attempt already there is replaced
     std::vector<std::pair<RunId, int>> early_reports_gone; ///< run and attempt
+    std::vector<WatchedRow> watched; ///< one of a place already there moves on to it, never back
     std::vector<TriggerVersionRow> trigger_versions;
     std::vector<TriggerStateRow> trigger_states;
     std::vector<FlowVersionRow> flow_versions;
@@ -389,7 +397,7 @@ struct Batch {
     [[nodiscard]] bool empty() const {
         return inputs.empty() && positions.empty() && uncounted.empty() && run_updates.empty() &&
                outgoing.empty() && outgoing_done.empty() && gaps.empty() && dead_letters.empty() &&
-               dead_letters_replayed.empty();
+               dead_letters_replayed.empty() && watched.empty();
     }
 };
 

@@ -35,6 +35,10 @@ struct KubeflowStatus {
     std::vector<WaitingLaunch> waiting;
     std::size_t launches = 0; ///< under way or waiting here
     std::size_t tracked = 0;  ///< runs that are watched
+    std::size_t put_off = 0;  ///< runs that wait for room among them
+    std::size_t settled = 0;  ///< runs looked at now and then after their settlement
+    /// What cannot be watched just now, and why: a line for each place or run, twenty at most.
+    std::vector<std::string> watch_faults;
     std::size_t in_flight = 0;
 
     // Since the start.
@@ -65,6 +69,13 @@ class KubeflowBackend : public Launcher, public RunWatcher, public TaskReader {
   public:
     [[nodiscard]] bool absence_is_final() const override { return false; }
     [[nodiscard]] virtual KubeflowStatus status() const = 0;
+    /// Hears of a watched place: all that ended there before `until` was told and is recorded, as watch(),
+    /// settled() or forget() said. Never goes back. Comes on any thread; set before the first report.
+    using PlaceDone = std::function<void(const WatchedPlace& place, Instant until)>;
+    virtual void on_place(PlaceDone done) = 0;
+    /// A run whose attempts up to `attempt` have settled, the last one at `ended`, as an earlier process
+    /// recorded: as settled() for a run that was watched.
+    virtual void follow_settled(RunId run, int attempt, Instant ended) = 0;
     /// Asks the server once who it is (healthz) and, for every binding, whether its identity may list runs.
     /// Waits; for `weir doctor`. A sentence for each fault; empty: all is well.
     [[nodiscard]] virtual std::vector<std::string> probe() = 0;

@@ -33,6 +33,8 @@ struct Binding {
 struct WatchedPlace {
     std::string team;       ///< whose binding (namespace, user) is used, and whose events they become
     std::string experiment; ///< name; empty: the whole namespace
+    /// What ended up to then is known (KubeflowBackend::on_place told so); nothing: WatchOptions::since.
+    std::optional<Instant> since = {};
     bool operator==(const WatchedPlace&) const = default;
 };
 
@@ -60,7 +62,8 @@ struct LimitOptions {
     std::size_t answer_bytes = 32 << 20;   ///< of one answer
     std::size_t parameter_bytes = 1 << 20; ///< of all parameters of one run as JSON
     std::size_t launches = 10'000;         ///< waiting or under way here; then a launch is postponed
-    std::size_t tracked = 100'000;         ///< runs that are watched
+    std::size_t tracked = 100'000;         ///< runs that are watched; further ones wait for room
+    std::size_t settled = 2'000;           ///< runs looked at after their settlement, the newest; 0: none
     bool operator==(const LimitOptions&) const = default;
 };
 
@@ -89,11 +92,15 @@ struct WatchOptions {
     Duration places_interval = std::chrono::seconds(5); ///< how often each watched place is listed
     /// Runs become visible out of the order of their end: each list begins this long before the last one.
     Duration overlap = std::chrono::minutes(3);
-    /// From when on runs that weir did not start are looked at; nothing: from the start of the process,
-    /// less `overlap`.
+    /// From when on runs that weir did not start are looked at, where the place itself says nothing; nothing:
+    /// from the start of the process, less `overlap`.
     std::optional<Instant> since;
     /// A tracked run that the server does not know any more is `lost` after this time.
     Duration lost_after = std::chrono::minutes(2);
+    /// How often, and for how long, a run is looked at whose settlement is recorded: it may be tried again by
+    /// hand. At most a quarter of requests_per_second is spent on them.
+    Duration settled_interval = std::chrono::seconds(60);
+    Duration settled_for = std::chrono::hours(24);
     std::vector<WatchedPlace> places;
     bool operator==(const WatchOptions&) const = default;
 };
