@@ -46,6 +46,26 @@ TEST_CASE("a flow that somebody else registered is never replaced") {
     }
 }
 
+TEST_CASE("a flow that a user registers in the place of a schedule's is the user's") {
+    Rig rig;
+    const auto pipeline = rig.pipeline("etl");
+    auto body = Rig::schedule(pipeline);
+    SECTION("before the schedule is enabled") {
+        body["mode"] = "DISABLE";
+        const auto made = rig.post("recurringruns", body);
+        rig.user_flow("default", "etl", "another");
+        rig.post("recurringruns/" + id_of(made) + ":enable");
+        CHECK(rig.engine.flows.count("default/etl") == 0);
+        CHECK(rig.engine.triggers.at(trigger_of(made))["launch"]["flow"] == "etl.kfp");
+    }
+    SECTION("before a new version comes") {
+        rig.post("recurringruns", body);
+        rig.user_flow("default", "etl", "another");
+        rig.upload("upload_version?name=v2&pipelineid=" + pipeline, Rig::spec("other"));
+        CHECK(rig.engine.texts.at("default/etl") == Rig::spec());
+    }
+}
+
 TEST_CASE("a token of one team does not reach another team's flows") {
     Rig rig;
     rig.user_flow("bob", "etl", "etl");
@@ -64,9 +84,14 @@ TEST_CASE("a token of one team does not reach another team's flows") {
 TEST_CASE("schedules follow the latest version of their pipeline") {
     Rig rig;
     const auto pipeline = rig.pipeline("etl");
-    const auto first = rig.post("recurringruns", Rig::schedule(pipeline));
-    rig.user_flow("default", "etl", "another");
-    const auto second = rig.post("recurringruns", Rig::schedule(pipeline));
+    rig.post("recurringruns", Rig::schedule(pipeline));
+    // A second one, with a flow of another name.
+    auto other = engine::test::Story::ok(rig.store->recurring_runs()).at(0);
+    other.id = "0199c5a0-0000-4000-8000-0000000000bb";
+    other.flow = "etl.kfp";
+    other.trigger_name = "kfp-" + other.id;
+    REQUIRE(rig.store->add_recurring(other).ok());
+    rig.story.trigger(other.trigger_name, "{}", "default");
     const auto v2 = rig.upload("upload_version?name=v2&pipelineid=" + pipeline, Rig::spec("other"));
     CHECK(rig.engine.texts.at("default/etl") == Rig::spec("other"));
     CHECK(rig.engine.texts.at("default/etl.kfp") == Rig::spec("other"));

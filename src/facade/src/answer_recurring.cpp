@@ -216,6 +216,8 @@ Outcome<Json> Facade::Impl::enable_recurring(const Ask& ask) {
     } else {
         auto source = source_of_record(ask, *record);
         if (!source.ok()) return source.error().in("Failed to enable a recurring run");
+        // A flow of that name may have come since.
+        WEIR_TRY(choose_flow(ask, *source, *record));
         auto request = schedule_request(ask, *source, *record);
         if (!request.ok()) return request.error().in("Failed to enable a recurring run");
         if (const auto made = apply(std::move(*request), false); !made.ok())

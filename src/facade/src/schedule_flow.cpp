@@ -31,6 +31,14 @@ std::string owner_label(const ledger::FlowVersionRow& row) {
     return labels == settings.end() || !labels->is_object() ? "" : text_of(*labels, "owner");
 }
 
+/// Whether a flow of this name stands there that the façade did not register.
+bool foreign(const std::vector<ledger::FlowVersionRow>& flows, const std::string& team,
+             const std::string& name) {
+    return std::any_of(flows.begin(), flows.end(), [&](const ledger::FlowVersionRow& row) {
+        return row.flow.team == team && row.flow.flow == name && owner_label(row) != owner_of_flow(name);
+    });
+}
+
 std::string with_suffix(const std::string& name, const std::string& suffix) {
     return name.substr(0, name_max - suffix.size() - 1) + "." + suffix;
 }
@@ -148,15 +156,9 @@ Status Facade::Impl::choose_flow(const Ask& ask, const Source& source, Recurring
     // What is pinned to a version, or brings its spec, is a flow of its own: the other one moves on.
     if (source.pinned) record.flow = with_suffix(record.flow, record.version.substr(0, 8));
     if (record.pipeline.empty()) record.flow = with_suffix(record.flow, record.id.substr(0, 8));
-    const auto taken = [&](const std::string& name) {
-        return std::any_of(flows->begin(), flows->end(), [&](const ledger::FlowVersionRow& row) {
-            return row.flow.team == record.team && row.flow.flow == name &&
-                   owner_label(row) != owner_of_flow(name);
-        });
-    };
     const auto wished = record.flow;
-    if (taken(record.flow)) record.flow = with_suffix(wished, "kfp");
-    if (taken(record.flow)) record.flow = with_suffix(wished, record.id.substr(0, 8));
+    if (foreign(*flows, record.team, record.flow)) record.flow = with_suffix(wished, "kfp");
+    if (foreign(*flows, record.team, record.flow)) record.flow = with_suffix(wished, record.id.substr(0, 8));
     return {};
 }
 
@@ -215,6 +217,7 @@ Outcome<Facade::Impl::Following> Facade::Impl::follow(const Ask& ask, const Pipe
                                                       const VersionRecord& version) {
     WEIR_ASSIGN(all, ports.store.recurring_runs());
     WEIR_ASSIGN(launching, launching_triggers());
+    WEIR_ASSIGN(registered, registered_flows());
     Following following;
     following.request.actor = actor_of(ask, "the latest version of " + pipeline.name);
     following.request.teams = ask.call.teams;
@@ -225,6 +228,8 @@ Outcome<Facade::Impl::Following> Facade::Impl::follow(const Ask& ask, const Pipe
         if (record.pipeline != pipeline.id || !record.version.empty() || record.deleted || !record.own_flow ||
             !launching.count(record.team + "/" + record.trigger_name))
             continue;
+        // Somebody put a flow of theirs in its place: it is theirs now.
+        if (foreign(registered, record.team, record.flow)) continue;
         if (!ask.reaches(record.team))
             return Fault(Code::Denied, "a recurring run of the team " + record.team + " follows the pipeline",
                          "a recurring run of the team " + record.team +
