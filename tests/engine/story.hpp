@@ -64,10 +64,28 @@ class Story {
         batch_.trigger_versions.push_back(row);
         commit();
     }
-    void remove(ledger::TriggerNo no) {
+    void state(ledger::TriggerNo no, ledger::TriggerState state, const std::string& why) {
         const auto seq = input(ledger::InputKind::Change).seq;
-        batch_.trigger_states.push_back({no, ledger::TriggerState::Deleted, "deleted", seq});
+        batch_.trigger_states.push_back({no, state, why, seq});
         commit();
+    }
+    void remove(ledger::TriggerNo no) { state(no, ledger::TriggerState::Deleted, "deleted"); }
+    /// A registered flow, or that it is gone.
+    void flow(const flows::FlowVersion& version, bool deleted = false) {
+        const auto seq = input(ledger::InputKind::Change).seq;
+        batch_.flow_versions.push_back({version, seq, std::nullopt, deleted, "local:test"});
+        commit();
+    }
+    /// A row as the test has it; its number and time are the story's, and its id if none is given.
+    RunId run(ledger::RunRow row, std::optional<RunId> id = std::nullopt) {
+        const auto seq = input(ledger::InputKind::Command).seq;
+        row.no = ledger::RunNo(++runs_);
+        row.id = id.value_or(RunId{Uuid::time_led(story_begin, sha256("run" + std::to_string(runs_)))});
+        row.created_seq = row.changed = seq;
+        row.created = time_of(seq);
+        pending_.runs.push_back(row);
+        commit();
+        return row.id;
     }
 
     events::Event make_event(const std::string& type, const std::string& id, const std::string& data = "{}",

@@ -73,22 +73,6 @@ TEST_CASE("parameters are checked as KFP does") {
         CHECK(checked(std::string("{\"") + name + "\":null}") != "ok");
 }
 
-TEST_CASE("two macros are filled in, at the top, and nothing else") {
-    const auto now = from_ns(1'763'717'349'000'000'000); // 2025-11-21T09:29:09Z
-    const auto filled = [&](const std::string& text) {
-        return fill_in_macros(Json{{"p", text}}, "RUN", now)["p"].get<std::string>();
-    };
-    CHECK(filled("id=[[RunUUID]] now=[[CurrentTime]]") == "id=RUN now=20251121092909");
-    CHECK(filled("[[CurrentTime.2006-01-02T15:04:05]]") == "2025-11-21T09:29:09");
-    CHECK(filled("[[CurrentTime.Mon Jan 02]]") == "Fri Nov 21");
-    for (const auto* same : {"[[ScheduledTime]]", "[[Index]]", "[[Nope]]", "[[ RunUUID ]]", "[[1,2],[3]]",
-                             "[[", "]]", "[[CurrentTime.]]"})
-        CHECK(filled(same) == same);
-    CHECK(filled("[[[RunUUID]]]") == "[RUN]");
-    const auto nested = Json::parse(R"({"l":["[[RunUUID]]"],"m":{"k":"[[RunUUID]]"},"n":1})");
-    CHECK(fill_in_macros(nested, "RUN", now) == nested);
-}
-
 TEST_CASE("KFP's cron becomes one of five fields") {
     CHECK(five("0 0 * * * *") == "0 * * * *");
     CHECK(five("0 30 2 * * ?") == "30 2 * * *");

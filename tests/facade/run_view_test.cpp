@@ -84,6 +84,21 @@ TEST_CASE("the history tells of every attempt") {
           "PENDING RUNNING FAILED RUNNING SUCCEEDED");
 }
 
+TEST_CASE("the history never runs backwards") {
+    auto again = row(RunState::Ready);
+    again.attempt = 2;
+    auto retried = attempt(2, {});
+    retried.started_at = {};
+    const auto json = run_json(make_view(again, std::nullopt, "exp"),
+                               {{attempt(1, flows::Outcome::Failed), retried}, {}}, Json());
+    std::string last;
+    for (const auto& entry : json["state_history"]) {
+        CHECK(last <= entry["update_time"].get<std::string>());
+        last = entry["update_time"];
+    }
+    CHECK(json["state_history"].back()["state"] == "RUNNING");
+}
+
 TEST_CASE("a run that has not ended did so in 1970, and created_at is finer than a second") {
     const auto json = run_json(make_view(row(RunState::Running), std::nullopt, "exp"), {}, Json());
     CHECK(json["finished_at"] == "1970-01-01T00:00:00Z");

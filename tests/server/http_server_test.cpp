@@ -133,6 +133,20 @@ TEST_CASE("HEAD has the length and no body; HTTP/1.0 closes") {
     CHECK(old.hear_all().ends_with("GET /x 0"));
 }
 
+TEST_CASE("who admits a request says how a body over the limit is answered") {
+    auto handler = echo_handler(10);
+    handler.admit = [](const Request&) {
+        Admission admission;
+        admission.body_bytes_max = 10;
+        admission.too_large = [](std::string_view) { return Response{413, {}, "too much, in our words"}; };
+        return admission;
+    };
+    const auto server = serve(std::move(handler));
+    const Wire wire(server->port());
+    wire.say("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\nhello world");
+    CHECK(holds(wire.hear_all(), "too much, in our words"));
+}
+
 TEST_CASE("a body over the route's limit is 413, announced or not") {
     const auto server = serve(echo_handler(10));
     const Wire announced(server->port());

@@ -3,6 +3,7 @@
 `facade_test.py WEIR [--oldest]`. WEIR_KFP_PYTHON names the Python that has the SDK, WEIR_KFP_OLDEST_PYTHON the one with the
 oldest that is supported; tests/run.sh sets both. Without the SDK the test fails."""
 
+import http.client
 import importlib.util
 import json
 import os
@@ -238,7 +239,7 @@ class Facade(unittest.TestCase):
         made = self.client.create_recurring_run(
             experiment.experiment_id, "every minute", interval_second=60, pipeline_id=pipeline.pipeline_id,
             version_id=self.client.list_pipeline_versions(pipeline.pipeline_id).pipeline_versions[0].pipeline_version_id,
-            params={"msg": "tick"},
+            params={"msg": "tick [[ScheduledTime.2006-01-02]]"},
         )  # fmt: skip
         self.assertEqual(made.status, "ENABLED")
         self.assertEqual(made.max_concurrency, "1")
@@ -253,14 +254,43 @@ class Facade(unittest.TestCase):
         find = predicate("recurring_run_id", made.recurring_run_id)
         runs = until(lambda: self.client.list_runs(filter=find).runs, "a slot came", 75)
         run = self.ended(runs[0].run_id, "SUCCEEDED")
-        self.assertEqual(run.runtime_config.parameters, {"msg": "tick"})
+        self.assertRegex(run.runtime_config.parameters["msg"], r"^tick \d{4}-\d\d-\d\d$")
         self.assertEqual(run.experiment_id, experiment.experiment_id)
+        self.assertEqual(run.pipeline_version_reference, made.pipeline_version_reference)
         listed = self.client.list_recurring_runs(experiment_id=experiment.experiment_id).recurring_runs
         self.assertEqual([each.recurring_run_id for each in listed], [made.recurring_run_id])
         self.client.delete_recurring_run(made.recurring_run_id)
         with self.assertRaises(kfp_server_api.ApiException) as gone:
             self.client.get_recurring_run(made.recurring_run_id)
         self.assertEqual(gone.exception.status, 404)
+        again = self.client.get_run(run.run_id)
+        self.assertEqual((again.display_name, again.experiment_id), (run.display_name, run.experiment_id))
+        # Its flow was nobody's else.
+        flow = f"recurring.{made.pipeline_version_reference.pipeline_version_id[:8]}"
+        self.assertIs(self.ask("GET", f"/v1/flows/default/{flow}")[1]["deleted"], True)
+
+    def test_a_schedule_of_a_flow_that_the_user_registered(self):
+        """It is launched as it is, and stays as it is."""
+        document = FOLDER / "flow.yaml"
+        document.write_text("flow: theirs\nteam: default\nbackend: kubeflow\npipeline: registered\n")
+        words = [WEIR, "apply", "--server", self.url, document]
+        self.assertEqual(subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True).returncode, 0)
+        before = self.ask("GET", "/v1/flows/default/theirs")[1]
+        pipeline = self.client.upload_pipeline(package(hello, "i.yaml"), pipeline_name="registered")
+        body = {"display_name": "s", "max_concurrency": 1, "mode": "ENABLE",
+                "pipeline_version_reference": {"pipeline_id": pipeline.pipeline_id},
+                "trigger": {"cron_schedule": {"cron": "0 0 0 1 1 *"}}}  # fmt: skip
+        status, made = self.kfp("POST", "recurringruns", body)
+        self.assertEqual(status, 200, made)
+        trigger = self.ask("GET", f"/v1/triggers/default/kfp-{made['recurring_run_id']}")[1]
+        self.assertEqual(trigger["document"]["launch"]["flow"], "theirs")
+        self.assertEqual(self.ask("GET", "/v1/flows/default/theirs")[1], before)
+        # One that is made disabled has no trigger that could fire; enabling makes it.
+        status, made = self.kfp("POST", "recurringruns", {**body, "mode": "DISABLE"})
+        path = f"/v1/triggers/default/kfp-{made['recurring_run_id']}"
+        self.assertEqual((status, self.ask("GET", path)[0]), (200, 404))
+        self.assertEqual(self.kfp("POST", f"recurringruns/{made['recurring_run_id']}:enable"), (200, {}))
+        self.assertEqual(self.ask("GET", path)[1]["state"], "active")
 
     def test_a_schedule_outside_of_its_bounds_does_nothing(self):
         pipeline = self.client.upload_pipeline(package(hello, "g.yaml"), pipeline_name="bounds")
@@ -295,6 +325,14 @@ class Facade(unittest.TestCase):
         self.assertEqual(self.kfp("PUT", "runs", {}), (501, {"code": 12, "message": "Method Not Allowed"}))
         self.assertEqual(self.kfp("GET", "runs?page_token=&sort_by=&filter=&namespace=any")[0], 200)
         self.assertEqual(self.kfp("GET", "healthz")[1]["multi_user"], False)
+        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=30)
+        connection.putrequest("POST", "/apis/v2beta1/runs")
+        connection.putheader("Content-Length", str(9 << 20))
+        connection.endheaders()
+        refused = connection.getresponse()
+        answer = json.loads(refused.read())
+        connection.close()
+        self.assertEqual((refused.status, answer["code"], len(answer["details"])), (413, 3, 1))
 
     def test_a_web_page_gets_nowhere(self):
         for headers in ({"Origin": "http://evil.test"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.test"}):

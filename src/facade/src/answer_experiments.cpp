@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "facade_impl.hpp"
 #include "messages.hpp"
 
@@ -65,6 +67,13 @@ Outcome<Json> set_archived(PipelineStore& store, const std::string& id, bool arc
     return Json(Json::object());
 }
 
+Fault default_stays(const std::string& id) {
+    return Fault(
+        Code::Aborted,
+        "BadRequestError: Failed to delete experiment " + id + ". The default experiment cannot be deleted",
+        "Failed to delete experiment " + id + ". The default experiment cannot be deleted");
+}
+
 } // namespace
 
 Status Facade::Impl::make_default_experiment() {
@@ -80,7 +89,6 @@ Status Facade::Impl::make_default_experiment() {
 }
 
 Outcome<ExperimentRecord> Facade::Impl::default_experiment() {
-    // Somebody may have deleted it; as KFP, it is made again when it is needed.
     WEIR_TRY(make_default_experiment());
     WEIR_ASSIGN(all, ports.store.experiments());
     for (auto& record : all)
@@ -98,6 +106,23 @@ Outcome<std::string> Facade::Impl::experiment_of(const Json& message) {
     }
     WEIR_ASSIGN(record, default_experiment());
     return record.id;
+}
+
+Outcome<std::map<std::string, Instant>> Facade::Impl::newest_scheduled() {
+    WEIR_ASSIGN(recurring, ports.store.recurring_runs());
+    std::map<std::string, Instant> newest;
+    if (recurring.empty()) return newest;
+    WEIR_ASSIGN(rows, index.rows());
+    std::map<std::string, const RecurringRecord*> schedules;
+    for (const auto& record : recurring)
+        schedules[record.id] = &record;
+    for (const auto& row : rows) {
+        const auto found = schedules.find(recurring_of_trigger(row.trigger_name));
+        if (found == schedules.end() || found->second->team != row.team) continue;
+        auto& time = newest[found->second->experiment];
+        time = std::max(time, row.created);
+    }
+    return newest;
 }
 
 Outcome<Json> Facade::Impl::create_experiment(const Ask& ask) {
@@ -127,6 +152,9 @@ Outcome<Json> Facade::Impl::create_experiment(const Ask& ask) {
 
 Outcome<Json> Facade::Impl::list_experiments(const Ask& ask) {
     WEIR_ASSIGN(all, ports.store.experiments());
+    WEIR_ASSIGN(newest, newest_scheduled());
+    for (auto& record : all)
+        record.last_run = std::max(record.last_run, newest[record.id]);
     WEIR_ASSIGN(page, list_rows(schema(), ask.list_request(), all.size(),
                                 [&](std::size_t row, std::size_t key) { return cell_of(all[row], key); }));
     Json answer = Json::object();
@@ -139,12 +167,19 @@ Outcome<Json> Facade::Impl::list_experiments(const Ask& ask) {
 Outcome<Json> Facade::Impl::get_experiment(const Ask& ask) {
     auto record = find(ports.store, ask.values[0]);
     if (!record.ok()) return record.error().in("Failed to fetch experiment");
+    WEIR_ASSIGN(newest, newest_scheduled());
+    record->last_run = std::max(record->last_run, newest[record->id]);
     return experiment_json(*record);
 }
 
 Outcome<Json> Facade::Impl::archive_experiment(const Ask& ask) {
     std::lock_guard guard(creating);
-    return set_archived(ports.store, ask.values[0], true);
+    WEIR_ASSIGN(archived, set_archived(ports.store, ask.values[0], true));
+    WEIR_ASSIGN(all, ports.store.recurring_runs());
+    for (auto& record : all)
+        if (record.experiment == ask.values[0] && !record.deleted && ask.reaches(record.team))
+            WEIR_TRY(disable(std::move(record), actor_of(ask, "its experiment is archived")));
+    return archived;
 }
 
 Outcome<Json> Facade::Impl::unarchive_experiment(const Ask& ask) {
@@ -156,6 +191,7 @@ Outcome<Json> Facade::Impl::delete_experiment(const Ask& ask) {
     std::lock_guard guard(creating);
     auto record = find(ports.store, ask.values[0]);
     if (!record.ok()) return record.error().in("Failed to delete experiment");
+    if (record->name == default_name) return default_stays(record->id);
     WEIR_TRY(ports.store.delete_experiment(record->id));
     return Json(Json::object());
 }

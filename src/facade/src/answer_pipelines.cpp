@@ -87,6 +87,19 @@ std::string first_of(const std::string& a, const std::string& b, const std::stri
 
 } // namespace
 
+Outcome<std::string> tags_of(const Ask& ask) {
+    const auto given = ask.parameter("tags");
+    if (given.empty()) return std::string("{}");
+    auto tags = parse_json(given, description_max);
+    const auto texts = [](const Json& all) {
+        return all.is_object() &&
+               std::all_of(all.begin(), all.end(), [](const Json& tag) { return tag.is_string(); });
+    };
+    if (!tags.ok() || !texts(*tags))
+        return generic_upload_fault(Code::Invalid, "tags must be a JSON object of texts", "tags: " + given);
+    return to_text(*tags);
+}
+
 Json reference_json(const std::string& pipeline, const std::string& version) {
     Json json{{"pipeline_id", pipeline}};
     if (!version.empty()) json["pipeline_version_id"] = version;
@@ -115,6 +128,8 @@ Outcome<Json> Facade::Impl::upload_pipeline(const Ask& ask) {
     if (auto fits = check_name(named, name_max, "Pipeline"); !fits.ok()) return fits.error();
     if (ask.parameter("description").size() > description_max)
         return generic_upload_fault(Code::Invalid, upload_failed, "the description is over 64 KiB");
+    auto tags = tags_of(ask);
+    if (!tags.ok()) return tags.error();
     WEIR_ASSIGN(upload, read_upload(ask));
     auto& [file, spec] = upload;
     const auto name = first_of(named, file.name, spec.name);
@@ -125,7 +140,9 @@ Outcome<Json> Facade::Impl::upload_pipeline(const Ask& ask) {
     pipeline.name = name;
     pipeline.display_name = first_of(ask.parameter("display_name"), name, "");
     pipeline.description = ask.parameter("description");
+    pipeline.tags_json = *tags;
     pipeline.team = ask.call.teams.empty() ? "default" : ask.call.teams.front();
+    pipeline.shared = ask.call.teams.empty();
     pipeline.created = ports.clock.now();
     auto version = version_record(ask, pipeline.id, name, std::move(spec), pipeline.created);
     if (const auto made = ports.store.add_pipeline(pipeline, version); !made.ok()) {
@@ -145,6 +162,8 @@ Outcome<Json> Facade::Impl::upload_version(const Ask& ask) {
                      "Please specify a pipeline id when creating versions");
     const auto named = first_of(ask.parameter("name"), ask.parameter("display_name"), "");
     if (auto fits = check_name(named, name_max, "Pipeline version"); !fits.ok()) return fits.error();
+    auto tags = tags_of(ask);
+    if (!tags.ok()) return tags.error();
     WEIR_ASSIGN(upload, read_upload(ask));
     auto& [file, spec] = upload;
     const auto name = first_of(named, file.name, spec.name);
@@ -153,9 +172,13 @@ Outcome<Json> Facade::Impl::upload_version(const Ask& ask) {
     if (!pipeline.ok() || !ask.reaches(pipeline->team))
         return generic_upload_fault(Code::Invalid, version_failed, "Pipeline " + id + " not found");
     auto version = version_record(ask, id, name, std::move(spec), ports.clock.now());
+    version.tags_json = *tags;
     // The newest is the latest version, also when a clock stands still or was set back.
     if (const auto latest = ports.store.latest_version(id); latest.ok())
         version.created = std::max(version.created, latest->created + std::chrono::microseconds(1));
+    auto following = follow(ask, *pipeline, version);
+    if (!following.ok())
+        return generic_upload_fault(following.error().code, version_failed, following.error().detail);
     if (const auto made = ports.store.add_version(version); !made.ok()) {
         if (made.error().kind == ErrorKind::Conflict)
             return generic_upload_fault(
@@ -163,7 +186,7 @@ Outcome<Json> Facade::Impl::upload_version(const Ask& ask) {
                 "Already exist error: the pipeline has a version " + name + " already");
         return made.error();
     }
-    WEIR_TRY(follow_latest(ask, *pipeline, version));
+    make_follow(std::move(*following));
     return version_json(version);
 }
 
@@ -181,6 +204,7 @@ Outcome<Json> Facade::Impl::create_pipeline(const Ask& ask) {
     pipeline.display_name = first_of(text_of(message, "display_name"), name, "");
     pipeline.description = text_of(message, "description");
     pipeline.team = ask.call.teams.empty() ? "default" : ask.call.teams.front();
+    pipeline.shared = ask.call.teams.empty();
     if (message.contains("tags")) pipeline.tags_json = to_text(message["tags"]);
     pipeline.created = ports.clock.now();
     if (const auto made = ports.store.add_pipeline(pipeline); !made.ok()) {

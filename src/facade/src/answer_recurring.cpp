@@ -1,12 +1,6 @@
-#include <algorithm>
-
-#include <weir/base/text.hpp>
-#include <weir/flows/arguments.hpp>
-
 #include "cron.hpp"
 #include "facade_impl.hpp"
 #include "messages.hpp"
-#include "parameters.hpp"
 
 namespace weir::facade {
 namespace {
@@ -93,34 +87,10 @@ Json recurring_json(const RecurringRecord& record) {
     return json;
 }
 
-std::string quoted_time(Instant time) {
-    return "timestamp(\"" + format_rfc3339(time) + "\")";
-}
-
-/// The trigger that makes its runs.
-std::string trigger_document(const RecurringRecord& record, const WeirSchedule& schedule,
-                             const Json& parameters) {
-    Json when{{"schedule", schedule.cron}, {"timezone", "UTC"}};
-    std::string where;
-    if (schedule.start) where = "timestamp(event.data.slot) >= " + quoted_time(*schedule.start);
-    if (schedule.end)
-        where +=
-            (where.empty() ? "" : " && ") + ("timestamp(event.data.slot) <= " + quoted_time(*schedule.end));
-    if (!where.empty()) when["where"] = where;
-    Json launch{{"flow", record.flow}, {"overlap", record.max_concurrency == 1 ? "queue" : "allow"}};
-    for (const auto& [name, value] : parameters.items())
-        launch["parameters"][name] = {{"value", value}};
-    return to_text(Json{{"trigger", record.trigger_name},
-                        {"team", record.team},
-                        {"description", "recurring run " + printable(record.name, 200)},
-                        {"when", std::move(when)},
-                        {"launch", std::move(launch)}});
-}
-
 Outcome<RecurringRecord> find(PipelineStore& store, const Ask& ask, const std::string& id) {
     auto record = store.recurring(id);
     if (!record.ok() && record.error().kind != ErrorKind::NotFound) return record.error();
-    if (!record.ok() || !ask.reaches(record->team)) return missing("Job", id);
+    if (!record.ok() || record->deleted || !ask.reaches(record->team)) return missing("Job", id);
     return std::move(*record);
 }
 
@@ -131,14 +101,11 @@ Status unless_done(Status done) {
     return done;
 }
 
-/// The parameters that a schedule's runs get: constants of its trigger.
-Outcome<Json> read_parameters(const RecurringRecord& record, const Source& source) {
-    const auto runtime = stored_json(record.runtime_json);
-    const auto given = runtime.is_object() ? runtime.value("parameters", Json::object()) : Json::object();
-    if (auto right = check_parameters(source.spec.parameters, given); !right.ok()) return right.error();
-    auto bound = flows::bind_arguments(source.spec.parameters, to_text(given));
-    if (!bound.ok()) return invalid_fault(bound.error().message);
-    return stored_json(*bound);
+/// One whose trigger is gone or does not launch is not enabled, whoever did that.
+void tell_state(RecurringRecord& record, const std::map<std::string, bool>& launching) {
+    if (record.trigger_name.empty()) return;
+    const auto found = launching.find(record.team + "/" + record.trigger_name);
+    record.enabled = found != launching.end() && found->second;
 }
 
 Outcome<RecurringRecord> read_record(const Json& message, Instant now) {
@@ -150,7 +117,7 @@ Outcome<RecurringRecord> read_record(const Json& message, Instant now) {
         return internal_fault(
             "Failed to convert a API recurring run to its internal representation: Invalid input "
             "error: Recurring run's name cannot be empty");
-    if (record.name.size() > text_max || record.description.size() > text_max)
+    if (characters(record.name) > text_max || characters(record.description) > text_max)
         return internal_fault("Failed to store the recurring run: Data too long");
     record.max_concurrency = message.value("max_concurrency", std::int64_t{0});
     if (record.max_concurrency < 1 || record.max_concurrency > 10)
@@ -170,40 +137,13 @@ Outcome<RecurringRecord> read_record(const Json& message, Instant now) {
 
 } // namespace
 
-Status Facade::Impl::apply_flow(const std::string& team, const std::string& flow, const std::string& text,
-                                const std::string& trigger, const engine::Actor& actor) {
-    engine::ApplyRequest request;
-    const std::string file = "facade/pipeline.yaml";
-    if (!text.empty()) {
-        request.files.push_back({"facade/flow", flow_document(team, flow, "pipeline.yaml")});
-        request.extra[file] = text;
-    }
-    if (!trigger.empty()) request.files.push_back({"facade/trigger", trigger});
-    request.default_team = team;
-    request.actor = actor;
-    WEIR_ASSIGN(report, ports.engine.apply(request));
-    if (!report.problems.empty()) return invalid(report.problems.front());
-    return {};
-}
-
-Status Facade::Impl::follow_latest(const Ask& ask, const PipelineRecord& pipeline,
-                                   const VersionRecord& version) {
-    WEIR_ASSIGN(all, ports.store.recurring_runs());
-    const auto follows = std::find_if(all.begin(), all.end(), [&](const RecurringRecord& record) {
-        return record.pipeline == pipeline.id && record.version.empty() && !record.trigger_name.empty();
-    });
-    if (follows == all.end()) return {};
-    return apply_flow(follows->team, follows->flow, version.text, "",
-                      actor_of(ask, "a new version of " + pipeline.name));
-}
-
 Outcome<Json> Facade::Impl::create_recurring(const Ask& ask) {
     WEIR_ASSIGN(message, body_message(ask, recurring_run_message()));
     auto read = read_record(message, ports.clock.now());
     if (!read.ok()) return read.error().in(std::string(failed) + " due to conversion error");
     auto& record = *read;
-    auto schedule = read_trigger(stored_json(record.trigger_json));
-    if (!schedule.ok()) return schedule.error().in(std::string(failed) + " due to conversion error");
+    if (auto schedule = read_trigger(stored_json(record.trigger_json)); !schedule.ok())
+        return schedule.error().in(std::string(failed) + " due to conversion error");
     auto experiment = experiment_of(message);
     if (!experiment.ok()) return experiment.error().in(failed);
     record.experiment = *experiment;
@@ -212,25 +152,24 @@ Outcome<Json> Facade::Impl::create_recurring(const Ask& ask) {
     record.pipeline = source->pipeline;
     if (source->pinned) record.version = source->version;
     if (record.pipeline.empty()) record.spec_text = source->spec.text;
-    auto parameters = read_parameters(record, *source);
-    if (!parameters.ok()) return parameters.error().in(failed);
 
     std::lock_guard guard(creating);
-    WEIR_ASSIGN(flow, flow_of(*source));
-    record.team = flow.first;
-    // What is pinned to a version, or brings its spec, is a flow of its own: the other one moves on.
-    record.flow = flow.second;
-    if (source->pinned) record.flow += "." + record.version.substr(0, 8);
-    if (record.pipeline.empty()) record.flow += "." + record.id.substr(0, 8);
-    if (*schedule) record.trigger_name = trigger_of_recurring(record.id);
+    WEIR_TRY(choose_flow(ask, *source, record));
+    if (!ask.reaches(record.team)) {
+        const auto why =
+            "the recurring run would belong to the team " + record.team + ", which the token does not reach";
+        return Fault(Code::Denied, why, why);
+    }
+    auto request = schedule_request(ask, *source, record);
+    if (!request.ok()) return request.error().in(failed);
+    // One that is not enabled has no trigger yet: none of its slots may come in between.
+    if (!record.enabled) {
+        if (const auto fits = apply(*request, true); !fits.ok()) return Fault(fits.error()).in(failed);
+        WEIR_TRY(ports.store.add_recurring(record));
+        return recurring_json(record);
+    }
     WEIR_TRY(ports.store.add_recurring(record));
-    if (!*schedule) return recurring_json(record);
-    const auto actor = actor_of(ask, "recurring run " + record.name);
-    auto made = apply_flow(record.team, record.flow, source->spec.text,
-                           trigger_document(record, **schedule, *parameters), actor);
-    if (made.ok() && !record.enabled) made = ports.engine.pause(record.team, record.trigger_name, actor);
-    if (!made.ok()) {
-        (void)ports.engine.delete_trigger(record.team, record.trigger_name, actor);
+    if (const auto made = apply(std::move(*request), false); !made.ok()) {
         (void)ports.store.delete_recurring(record.id);
         return Fault(made.error()).in(failed);
     }
@@ -239,10 +178,14 @@ Outcome<Json> Facade::Impl::create_recurring(const Ask& ask) {
 
 Outcome<Json> Facade::Impl::list_recurring(const Ask& ask) {
     WEIR_ASSIGN(all, ports.store.recurring_runs());
+    WEIR_ASSIGN(launching, launching_triggers());
     const auto wanted = ask.parameter("experiment_id");
     std::erase_if(all, [&](const RecurringRecord& record) {
-        return !ask.reaches(record.team) || (!wanted.empty() && record.experiment != wanted);
+        return record.deleted || !ask.reaches(record.team) ||
+               (!wanted.empty() && record.experiment != wanted);
     });
+    for (auto& record : all)
+        tell_state(record, launching);
     auto page = list_rows(schema(), ask.list_request(), all.size(),
                           [&](std::size_t row, std::size_t key) { return cell_of(all[row], key); });
     if (!page.ok()) return page.error();
@@ -256,6 +199,8 @@ Outcome<Json> Facade::Impl::list_recurring(const Ask& ask) {
 Outcome<Json> Facade::Impl::get_recurring(const Ask& ask) {
     auto record = find(ports.store, ask, ask.values[0]);
     if (!record.ok()) return record.error().in("Failed to fetch a recurring run");
+    WEIR_ASSIGN(launching, launching_triggers());
+    tell_state(*record, launching);
     return recurring_json(*record);
 }
 
@@ -263,26 +208,40 @@ Outcome<Json> Facade::Impl::enable_recurring(const Ask& ask) {
     std::lock_guard guard(creating);
     auto record = find(ports.store, ask, ask.values[0]);
     if (!record.ok()) return record.error().in("Failed to enable a recurring run");
-    if (!record->trigger_name.empty())
+    WEIR_ASSIGN(launching, launching_triggers());
+    if (launching.count(record->team + "/" + record->trigger_name) > 0) {
         // Slots that fell into the pause are over: they are dropped, recorded.
         WEIR_TRY(unless_done(
             ports.engine.resume(record->team, record->trigger_name, false, actor_of(ask, "enable"))));
+    } else {
+        auto source = source_of_record(ask, *record);
+        if (!source.ok()) return source.error().in("Failed to enable a recurring run");
+        // A flow of that name may have come since.
+        WEIR_TRY(choose_flow(ask, *source, *record));
+        auto request = schedule_request(ask, *source, *record);
+        if (!request.ok()) return request.error().in("Failed to enable a recurring run");
+        if (const auto made = apply(std::move(*request), false); !made.ok())
+            return Fault(made.error()).in("Failed to enable a recurring run");
+    }
     record->enabled = true;
     record->updated = ports.clock.now();
     WEIR_TRY(ports.store.change_recurring(*record));
     return Json(Json::object());
 }
 
+Status Facade::Impl::disable(RecurringRecord record, const engine::Actor& actor) {
+    if (!record.trigger_name.empty())
+        WEIR_TRY(unless_done(ports.engine.pause(record.team, record.trigger_name, actor)));
+    record.enabled = false;
+    record.updated = ports.clock.now();
+    return ports.store.change_recurring(record);
+}
+
 Outcome<Json> Facade::Impl::disable_recurring(const Ask& ask) {
     std::lock_guard guard(creating);
     auto record = find(ports.store, ask, ask.values[0]);
     if (!record.ok()) return record.error().in("Failed to disable a recurring run");
-    if (!record->trigger_name.empty())
-        WEIR_TRY(
-            unless_done(ports.engine.pause(record->team, record->trigger_name, actor_of(ask, "disable"))));
-    record->enabled = false;
-    record->updated = ports.clock.now();
-    WEIR_TRY(ports.store.change_recurring(*record));
+    WEIR_TRY(disable(std::move(*record), actor_of(ask, "disable")));
     return Json(Json::object());
 }
 
@@ -295,7 +254,11 @@ Outcome<Json> Facade::Impl::delete_recurring(const Ask& ask) {
     if (!record->trigger_name.empty())
         WEIR_TRY(unless_done(
             ports.engine.delete_trigger(record->team, record->trigger_name, actor_of(ask, "delete"))));
-    WEIR_TRY(ports.store.delete_recurring(record->id));
+    // Its runs are called after it.
+    record->deleted = true;
+    record->updated = ports.clock.now();
+    WEIR_TRY(ports.store.change_recurring(*record));
+    sweep_flows(actor_of(ask, "delete"));
     return Json(Json::object());
 }
 

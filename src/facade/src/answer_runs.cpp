@@ -64,14 +64,36 @@ bool refused_as_ended(const Status& done) {
 
 } // namespace
 
+void Facade::Impl::fill_in(RunView& view, const RecurringRecord& record) {
+    if (record.team != view.row.team) return;
+    auto note = note_of(view);
+    note.experiment = record.experiment;
+    note.display_name = record.name + "-" + view.shown_id.substr(0, 8);
+    note.service_account = record.service_account;
+    if (!note.parameters_json.empty())
+        note.parameters_json = to_text(as_struct(stored_json(note.parameters_json)));
+    note.spec_text = record.spec_text;
+    note.pipeline = record.pipeline;
+    note.version = record.version;
+    if (note.version.empty()) {
+        // What the flow's own launch resolved, or which version stood behind the flow's when it was sent.
+        const auto versions = stored_json(record.versions_json);
+        const auto slash = view.row.backend_version.find('/');
+        if (slash != std::string::npos)
+            note.version = view.row.backend_version.substr(slash + 1);
+        else
+            note.version = text_of(versions, view.row.flow_version);
+    }
+    view.experiment = note.experiment;
+    view.display_name = note.display_name;
+    view.note = std::move(note);
+}
+
 Outcome<RunView> Facade::Impl::view_of(ledger::RunRow row, std::optional<RunNote> note) {
     WEIR_ASSIGN(experiment, default_experiment());
     auto view = make_view(std::move(row), std::move(note), experiment.id);
     if (!view.recurring.empty() && !view.note) {
-        if (const auto record = ports.store.recurring(view.recurring); record.ok()) {
-            view.experiment = record->experiment;
-            view.display_name = record->name + "-" + view.shown_id.substr(0, 8);
-        }
+        if (const auto record = ports.store.recurring(view.recurring); record.ok()) fill_in(view, *record);
     }
     return view;
 }
@@ -84,6 +106,8 @@ Outcome<RunView> Facade::Impl::visible_run(const Ask& ask, const std::string& id
         note = std::move(*found);
     } else if (const auto uuid = Uuid::parse(id); uuid.ok()) {
         run = {*uuid};
+        // What the client called otherwise is the same run.
+        if (auto known = ports.store.run_note(run); known.ok()) note = std::move(*known);
     } else {
         return missing("Run", id);
     }
@@ -133,8 +157,7 @@ Outcome<Json> Facade::Impl::list_runs(const Ask& ask) {
         if (note && note->deleted) continue;
         auto view = make_view(std::move(row), std::move(note), standard.id);
         if (const auto found = schedules.find(view.recurring); found != schedules.end() && !view.note) {
-            view.experiment = found->second->experiment;
-            view.display_name = found->second->name + "-" + view.shown_id.substr(0, 8);
+            fill_in(view, *found->second);
         }
         if (!wanted.empty() && view.experiment != wanted) continue;
         views.push_back(std::move(view));

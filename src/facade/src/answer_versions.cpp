@@ -91,7 +91,24 @@ Outcome<Json> Facade::Impl::delete_version(const Ask& ask) {
     std::lock_guard guard(creating);
     auto record = visible_version(ask, ask.values[1]);
     if (!record.ok()) return record.error().in("Failed to delete a pipeline version");
+    WEIR_ASSIGN(pipeline, visible_pipeline(ask, record->pipeline));
+    WEIR_ASSIGN(versions, ports.store.versions(record->pipeline));
+    const VersionRecord* next = nullptr; // the latest one without it
+    bool is_latest = true;
+    for (const auto& version : versions) {
+        if (version.id == record->id) continue;
+        is_latest = is_latest && version.created < record->created;
+        if (next == nullptr || next->created < version.created) next = &version;
+    }
+    Following following;
+    if (is_latest && next != nullptr) {
+        WEIR_ASSIGN(whole, ports.store.version(next->id));
+        auto made = follow(ask, pipeline, whole);
+        if (!made.ok()) return made.error().in("Failed to delete a pipeline version");
+        following = std::move(*made);
+    }
     WEIR_TRY(ports.store.delete_version(record->id));
+    make_follow(std::move(following));
     return Json(Json::object());
 }
 

@@ -7,6 +7,7 @@
 #include <weir/flows/naming.hpp>
 
 #include "facade_impl.hpp"
+#include "macros.hpp"
 #include "messages.hpp"
 #include "parameters.hpp"
 
@@ -71,10 +72,10 @@ Done check_texts(const Json& message) {
                    "Failed to convert the run to its internal representation: Invalid input error: "
                    "The run's name cannot be empty")
             .in("Failed to create a new run");
-    if (name.size() > text_max)
+    if (characters(name) > text_max)
         return internal_fault("Failed to store run: Data too long for column 'DisplayName'")
             .in("Failed to create a new run");
-    if (text_of(message, "description").size() > text_max)
+    if (characters(text_of(message, "description")) > text_max)
         return internal_fault("Failed to store run: Data too long for column 'Description'")
             .in("Failed to create a new run");
     return Nothing{};
@@ -163,30 +164,14 @@ Outcome<Source> Facade::Impl::source_of(const Ask& ask, const Json& message) {
     WEIR_ASSIGN(pipeline, visible_pipeline(ask, version->pipeline));
     auto spec = read_spec(std::move(version->text));
     if (!spec.ok()) return manifest_fault(spec.error().message);
-    return Source{std::move(*spec), pipeline.id, pipeline.name, version->id, pipeline.team, pinned};
+    return Source{std::move(*spec), pipeline.id,     pipeline.name, version->id,
+                  pipeline.team,    pipeline.shared, pinned};
 }
 
-Outcome<std::vector<ledger::FlowVersionRow>> Facade::Impl::registered_flows() {
-    std::vector<ledger::FlowVersionRow> flows;
-    ledger::Query query;
-    query.limit = 1000;
-    do {
-        WEIR_ASSIGN(page, ports.reader.flows(query));
-        std::move(page.rows.begin(), page.rows.end(), std::back_inserter(flows));
-        query.page = page.next;
-    } while (!query.page.empty());
-    return flows;
-}
-
-Outcome<std::pair<std::string, std::string>> Facade::Impl::flow_of(const Source& source) {
-    if (!source.pipeline.empty()) {
-        WEIR_ASSIGN(flows, registered_flows());
-        for (const auto& row : flows) {
-            const auto named = text_of(stored_json(row.flow.settings_json), "pipeline");
-            if (!named.empty() && (named == source.pipeline || named == source.pipeline_name))
-                return std::pair(row.flow.team, row.flow.flow);
-        }
-    }
+Outcome<std::pair<std::string, std::string>> Facade::Impl::flow_of(const Ask& ask, const Source& source) {
+    WEIR_ASSIGN(flows, registered_flows());
+    if (const auto* named = naming_flow(ask, source, flows); named != nullptr)
+        return std::pair(named->flow.team, named->flow.flow);
     return std::pair(source.team, flows::flow_name_of(source.pipeline_name));
 }
 
@@ -223,7 +208,7 @@ Outcome<Json> Facade::Impl::create_run(const Ask& ask) {
     note.run = run_id_of(note.shown_id);
     if (ports.reader.run(note.run).ok()) return already_there(note);
 
-    WEIR_ASSIGN(flow, flow_of(source));
+    WEIR_ASSIGN(flow, flow_of(ask, source));
     if (!ask.reaches(flow.first))
         return Fault(Code::Denied,
                      "the run would belong to the team " + flow.first + ", which the token does not reach",

@@ -107,17 +107,26 @@ std::string new_id() {
     return id.to_string();
 }
 
+std::size_t characters(std::string_view text) noexcept {
+    return static_cast<std::size_t>(std::count_if(
+        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
 engine::Actor actor_of(const Ask& ask, const std::string& doing) {
     return {ask.call.principal, "by a client of Kubeflow Pipelines: " + doing};
 }
 
 Outcome<Json> body_message(const Ask& ask, const MessageTable& table) {
-    // What a page's form can send without asking first is no message.
+    // What a page can send without asking first, be it a form or a body of no type, is no message.
     const auto& type = ask.call.content_type;
-    for (const auto* form : {"text/plain", "application/x-www-form-urlencoded"})
-        if (type.starts_with(form) && !ask.call.body.empty())
-            return gateway_fault(Code::Invalid, "a message is Content-Type: application/json, not \"" +
-                                                    printable(type, 80) + "\"");
+    auto essence = printable(type.substr(0, type.find(';')), 80);
+    while (essence.ends_with(' '))
+        essence.pop_back();
+    std::transform(essence.begin(), essence.end(), essence.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    if (!ask.call.body.empty() && essence != "application/json")
+        return gateway_fault(Code::Invalid, "a message is Content-Type: application/json, not \"" +
+                                                printable(type, 80) + "\"");
     if (ask.call.body.empty()) return Json(Json::object());
     WEIR_ASSIGN(json, parse_json(ask.call.body, message_bytes_max));
     return read_message(json, table);

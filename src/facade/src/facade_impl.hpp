@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -63,6 +64,7 @@ struct Source {
     std::string pipeline_name;
     std::string version;
     std::string team;    ///< of the pipeline
+    bool shared = false; ///< flows of every team may name the pipeline
     bool pinned = false; ///< the client named the version
 };
 
@@ -119,6 +121,7 @@ struct Facade::Impl {
     Outcome<Json> enable_recurring(const Ask& ask);
     Outcome<Json> disable_recurring(const Ask& ask);
     Outcome<Json> delete_recurring(const Ask& ask);
+    Status disable(RecurringRecord record, const engine::Actor& actor);
     Outcome<Json> not_here(const Ask& ask);
 
     // What several of them need.
@@ -130,17 +133,42 @@ struct Facade::Impl {
     RunNote note_of(const RunView& view) const;
     Outcome<std::string> experiment_of(const Json& message);
     Outcome<ExperimentRecord> default_experiment();
+    /// When the newest run of a schedule was made, by experiment.
+    Outcome<std::map<std::string, Instant>> newest_scheduled();
     /// Reads `pipeline_spec` or the reference of a run or recurring run.
     Outcome<Source> source_of(const Ask& ask, const Json& message);
-    /// The registered flow that names this pipeline, else TEAM/NAME.
-    Outcome<std::pair<std::string, std::string>> flow_of(const Source& source);
+    /// What a run that its schedule made is called, and what it ran.
+    void fill_in(RunView& view, const RecurringRecord& record);
+    /// The registered flow of the caller's that names this pipeline, else TEAM/NAME.
+    Outcome<std::pair<std::string, std::string>> flow_of(const Ask& ask, const Source& source);
     Outcome<std::vector<ledger::FlowVersionRow>> registered_flows();
-    /// A new version of a pipeline is there: the schedules that take the latest one follow.
-    Status follow_latest(const Ask& ask, const PipelineRecord& pipeline, const VersionRecord& version);
-    Status apply_flow(const std::string& team, const std::string& flow, const std::string& text,
-                      const std::string& trigger, const engine::Actor& actor);
+
+    // schedule_flow.cpp
+    /// Fills in which flow the record's trigger launches.
+    Status choose_flow(const Ask& ask, const Source& source, RecurringRecord& record);
+    /// The trigger of a schedule, with its flow if that is the façade's own.
+    Outcome<engine::ApplyRequest> schedule_request(const Ask& ask, const Source& source,
+                                                   RecurringRecord& record);
+    /// What an existing one is to run now.
+    Outcome<Source> source_of_record(const Ask& ask, const RecurringRecord& record);
+    Status apply(engine::ApplyRequest request, bool dry_run);
+    /// Whether triggers that exist launch.
+    Outcome<std::map<std::string, bool>> launching_triggers();
+    /// The schedules that take the latest version of a pipeline, with the change that gives them this one.
+    struct Following {
+        std::vector<RecurringRecord> records;
+        engine::ApplyRequest request;
+    };
+    /// Refused if the version does not fit one of them: nothing has changed then.
+    Outcome<Following> follow(const Ask& ask, const PipelineRecord& pipeline, const VersionRecord& version);
+    void make_follow(Following following);
+    /// Flows of deleted schedules that nobody needs any more go, too.
+    void sweep_flows(const engine::Actor& actor);
 };
 
+/// The caller's registered flow that names this pipeline, or nullptr.
+const ledger::FlowVersionRow* naming_flow(const Ask& ask, const Source& source,
+                                          const std::vector<ledger::FlowVersionRow>& flows);
 /// A random UUID (version 4).
 std::string new_id();
 engine::Actor actor_of(const Ask& ask, const std::string& doing);
@@ -150,6 +178,10 @@ Outcome<Json> body_message(const Ask& ask, const struct MessageTable& table);
 void add_page(Json& answer, const ListPage& page);
 Json pipeline_json(const PipelineRecord& record);
 Json version_json(const VersionRecord& record);
+/// A client's `tags`: an object of texts, or nothing.
+Outcome<std::string> tags_of(const Ask& ask);
+/// How many characters a text has.
+std::size_t characters(std::string_view text) noexcept;
 Json reference_json(const std::string& pipeline, const std::string& version);
 
 } // namespace weir::facade

@@ -15,8 +15,4 @@ namespace weir::facade {
 /// integer may have a fraction here: weir's own check comes after it.
 Done check_parameters(const std::vector<flows::Parameter>& declared, const Json& given);
 
-/// Fills in `[[RunUUID]]` and `[[CurrentTime]]`, `[[CurrentTime.LAYOUT]]` (a layout of Go's), in the texts at
-/// the top, as KFP does for runs that no schedule made. All other brackets stay as they are.
-Json fill_in_macros(const Json& parameters, const std::string& run_id, Instant now);
-
 } // namespace weir::facade

@@ -52,9 +52,11 @@ class Reader {
 template <class Record, class Visit>
 void members(Record& record,
              Visit& visit) requires std::is_same_v<std::remove_const_t<Record>, PipelineRecord> {
+    visit("name", record.name);
     visit("display_name", record.display_name);
     visit("description", record.description);
     visit("team", record.team);
+    visit("shared", record.shared);
     visit("tags", record.tags_json);
     visit("created", record.created);
 }
@@ -62,6 +64,7 @@ void members(Record& record,
 template <class Record, class Visit>
 void members(Record& record,
              Visit& visit) requires std::is_same_v<std::remove_const_t<Record>, VersionRecord> {
+    visit("name", record.name);
     visit("display_name", record.display_name);
     visit("description", record.description);
     visit("code_source_url", record.code_source_url);
@@ -71,6 +74,7 @@ void members(Record& record,
 template <class Record, class Visit>
 void members(Record& record,
              Visit& visit) requires std::is_same_v<std::remove_const_t<Record>, ExperimentRecord> {
+    visit("name", record.name);
     visit("description", record.description);
     visit("archived", record.archived);
     visit("created", record.created);
@@ -113,6 +117,9 @@ void members(Record& record,
     visit("team", record.team);
     visit("trigger_name", record.trigger_name);
     visit("flow", record.flow);
+    visit("own_flow", record.own_flow);
+    visit("versions", record.versions_json);
+    visit("deleted", record.deleted);
     visit("created", record.created);
     visit("updated", record.updated);
 }
@@ -152,7 +159,10 @@ std::string body_of(const RecurringRecord& record) {
 }
 
 Status read_body(std::string_view text, PipelineRecord& record) {
-    return read(text, record);
+    WEIR_TRY(read(text, record));
+    // Of before there was a word for it: what was everybody's stood under this team.
+    if (text.find("\"shared\":") == std::string_view::npos) record.shared = record.team == "default";
+    return {};
 }
 Status read_body(std::string_view text, VersionRecord& record) {
     return read(text, record);

@@ -7,7 +7,7 @@
 #include <weir/facade/records.hpp>
 
 // The façade's records as the JSON texts that the store keeps. What stands in columns of its own is not in
-// them.
+// them, but for names: their columns have them without regard to case.
 namespace weir::facade {
 
 std::string body_of(const PipelineRecord& record);

@@ -9,13 +9,16 @@
 namespace weir::facade {
 namespace {
 
-Result<PipelineRecord> find_pipeline(PipelineStore& store, const std::string& named) {
-    auto by_name = store.pipeline_by_name(named);
-    if (by_name.ok() || by_name.error().kind != ErrorKind::NotFound) return by_name;
-    auto by_id = store.pipeline(named);
-    if (by_id.ok() || by_id.error().kind != ErrorKind::NotFound) return by_id;
-    return not_found("there is no pipeline \"" + printable(named, 200) +
-                     "\" here; upload it with the kfp SDK: "
+Result<PipelineRecord> find_pipeline(PipelineStore& store, const std::string& team,
+                                     const std::string& named) {
+    auto found = store.pipeline_by_name(named);
+    if (!found.ok() && found.error().kind == ErrorKind::NotFound) found = store.pipeline(named);
+    if (!found.ok() && found.error().kind != ErrorKind::NotFound) return found;
+    // What another team uploaded is not this team's code, whatever its name.
+    if (found.ok() && (found->shared || found->team == team)) return found;
+    return not_found("there is no pipeline \"" + printable(named, 200) + "\" of the team " +
+                     printable(team, 100) +
+                     " here; upload it with the kfp SDK: "
                      "kfp.Client(host=...).upload_pipeline(FILE, pipeline_name=...)");
 }
 
@@ -39,7 +42,7 @@ Result<VersionRecord> find_version(PipelineStore& store, const PipelineRecord& p
 Result<Resolved> resolve(PipelineStore& store, const flows::FlowVersion& flow,
                          const std::string& arguments_json) {
     WEIR_ASSIGN(settings, flows::read_settings(flow.settings_json));
-    WEIR_ASSIGN(pipeline, find_pipeline(store, settings.pipeline));
+    WEIR_ASSIGN(pipeline, find_pipeline(store, flow.team, settings.pipeline));
     WEIR_ASSIGN(version, find_version(store, pipeline, settings.version));
     WEIR_ASSIGN(local, flow_version_of(flow.team, flow.flow, version.text));
     if (const auto fits = flows::bind_arguments(local.parameters, arguments_json); !fits.ok())

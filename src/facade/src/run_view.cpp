@@ -1,5 +1,7 @@
 #include "run_view.hpp"
 
+#include <algorithm>
+
 #include <weir/base/digest.hpp>
 
 namespace weir::facade {
@@ -34,18 +36,20 @@ Json entry(Instant time, std::string_view state) {
 
 Json history_of(const RunView& view, const std::vector<ledger::AttemptRow>& attempts) {
     auto history = Json::array({entry(view.created, "PENDING")});
+    auto last = view.created;
+    // What has no time of its own yet, as a retry that was just asked for, came after what was before it.
+    const auto add = [&](Instant time, std::string_view state) {
+        last = std::max(last, time);
+        history.push_back(entry(last, state));
+    };
     for (const auto& attempt : attempts) {
         if (to_ns(attempt.started_at) != 0 || (attempt.attempt > 1 && !attempt.settled))
-            history.push_back(
-                entry(to_ns(attempt.started_at) != 0 ? attempt.started_at : view.created, "RUNNING"));
-        if (attempt.settled) history.push_back(entry(attempt.finished_at, end_state(attempt.outcome)));
+            add(attempt.started_at, "RUNNING");
+        if (attempt.settled) add(attempt.finished_at, end_state(attempt.outcome));
     }
     // One that was refused has no attempt.
-    if (view.row.state == RunState::Settled && attempts.empty())
-        history.push_back(entry(view.finished, view.state));
-    if (view.state == "RUNNING" && history.back()["state"] != "RUNNING")
-        history.push_back(
-            entry(to_ns(view.row.started_at) != 0 ? view.row.started_at : view.created, "RUNNING"));
+    if (view.row.state == RunState::Settled && attempts.empty()) add(view.finished, view.state);
+    if (view.state == "RUNNING" && history.back()["state"] != "RUNNING") add(view.row.started_at, "RUNNING");
     return history;
 }
 
@@ -155,8 +159,9 @@ Json run_json(const RunView& view, const RunDetails& details, const Json& spec) 
         add(json, "description", note.description);
         add(json, "service_account", note.service_account);
         if (!note.pipeline.empty()) {
-            json["pipeline_version_reference"] = {{"pipeline_id", note.pipeline},
-                                                  {"pipeline_version_id", note.version}};
+            auto& reference = json["pipeline_version_reference"];
+            reference["pipeline_id"] = note.pipeline;
+            add(reference, "pipeline_version_id", note.version);
         }
         if (!note.plugins_json.empty()) json["plugins_input"] = stored_json(note.plugins_json);
         if (!note.parameters_json.empty()) runtime["parameters"] = stored_json(note.parameters_json);

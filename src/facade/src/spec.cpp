@@ -65,16 +65,19 @@ Json shown_spec(const std::string& text) {
     return shape(read_documents(text, file_name, problems));
 }
 
-std::string flow_document(const std::string& team, const std::string& flow, const std::string& file) {
-    return to_text(Json{{"flow", flow}, {"team", team}, {"backend", "local"}, {"pipeline", file}});
+std::string flow_document(const std::string& team, const std::string& flow, const std::string& file,
+                          const std::string& owner) {
+    Json document{{"flow", flow}, {"team", team}, {"backend", "local"}, {"pipeline", file}};
+    if (!owner.empty()) document["labels"]["owner"] = owner;
+    return to_text(document);
 }
 
 Result<flows::FlowVersion> flow_version_of(const std::string& team, const std::string& flow,
-                                           const std::string& text) {
+                                           const std::string& text, const std::string& owner) {
     Problems problems;
     const auto loader = [&](const std::string&) -> Result<std::string> { return text; };
     auto found =
-        flows::read_flows(flow_document(team, flow, std::string(file_name)), "flow", loader, problems);
+        flows::read_flows(flow_document(team, flow, std::string(file_name), owner), "flow", loader, problems);
     if (!problems.empty()) return refused(problems);
     if (found.size() != 1) return internal("a pipeline gave no flow");
     return std::move(found[0]);

@@ -27,10 +27,11 @@ std::string text_of_spec(const Json& spec);
 /// Only Spec::shown, of a text that was checked when it came.
 Json shown_spec(const std::string& text);
 
-/// A version of the flow `team`/`flow` on the local backend that runs this IR.
+/// A version of the flow `team`/`flow` on the local backend that runs this IR. `owner`: its label, if any.
 Result<flows::FlowVersion> flow_version_of(const std::string& team, const std::string& flow,
-                                           const std::string& text);
+                                           const std::string& text, const std::string& owner = {});
 /// The flow document behind it.
-std::string flow_document(const std::string& team, const std::string& flow, const std::string& file);
+std::string flow_document(const std::string& team, const std::string& flow, const std::string& file,
+                          const std::string& owner = {});
 
 } // namespace weir::facade

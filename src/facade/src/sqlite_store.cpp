@@ -16,7 +16,9 @@ namespace sqlite = events::sqlite;
 
 constexpr std::int64_t things_max = 10'000;
 
-// Names and ids are blobs, so that they compare byte by byte.
+// Names and ids are blobs, so that they compare byte by byte; a column has its name in lower case (ASCII),
+// the body as it was given. A body of before has no name, and its column has it as it was given: both are
+// looked for.
 constexpr sqlite::FileKind file_kind{
     "pipeline store", 0x57504c31 /* "WPL1" */, 1,
     "CREATE TABLE pipeline(id BLOB PRIMARY KEY, name BLOB NOT NULL UNIQUE, body BLOB NOT NULL) STRICT;"
@@ -105,7 +107,8 @@ class SqliteStore final : public PipelineStore {
         return one<PipelineRecord>("SELECT id,name,body FROM pipeline WHERE id=?1", {id}, "pipeline");
     }
     Result<PipelineRecord> pipeline_by_name(const std::string& name) override {
-        return one<PipelineRecord>("SELECT id,name,body FROM pipeline WHERE name=?1", {name}, "pipeline");
+        return one<PipelineRecord>("SELECT id,name,body FROM pipeline WHERE name IN(?1,?2)",
+                                   {folded(name), name}, "pipeline");
     }
     Result<std::vector<PipelineRecord>> pipelines() override {
         return all<PipelineRecord>("SELECT id,name,body FROM pipeline", {});
@@ -127,8 +130,8 @@ class SqliteStore final : public PipelineStore {
     }
     Result<VersionRecord> version_by_name(const std::string& pipeline, const std::string& name) override {
         return one<VersionRecord>(
-            "SELECT id,pipeline,name,created,body,text FROM version WHERE pipeline=?1 AND name=?2",
-            {pipeline, name}, "version");
+            "SELECT id,pipeline,name,created,body,text FROM version WHERE pipeline=?1 AND name IN(?2,?3)",
+            {pipeline, folded(name), name}, "version");
     }
     Result<VersionRecord> latest_version(const std::string& pipeline) override {
         return one<VersionRecord>(
@@ -144,8 +147,9 @@ class SqliteStore final : public PipelineStore {
     Status add_experiment(const ExperimentRecord& experiment) override {
         std::lock_guard guard(mutex_);
         WEIR_TRY(room("SELECT count(*) FROM experiment", {}, "experiments"));
+        WEIR_TRY(unused("SELECT count(*) FROM experiment WHERE name=?1", {experiment.name}));
         return run("INSERT INTO experiment VALUES(?1,?2,?3)",
-                   {experiment.id, experiment.name, body_of(experiment)});
+                   {experiment.id, folded(experiment.name), body_of(experiment)});
     }
     Status change_experiment(const ExperimentRecord& experiment) override {
         return change("UPDATE experiment SET body=?2 WHERE id=?1", {experiment.id, body_of(experiment)},
@@ -185,12 +189,21 @@ class SqliteStore final : public PipelineStore {
 
     Status add_recurring(const RecurringRecord& recurring) override {
         std::lock_guard guard(mutex_);
-        WEIR_TRY(room("SELECT count(*) FROM recurring", {}, "recurring runs"));
+        WEIR_TRY(
+            room("SELECT count(*) FROM recurring WHERE json_extract(CAST(body AS TEXT),'$.deleted') IS NOT 1",
+                 {}, "recurring runs"));
         return run("INSERT INTO recurring VALUES(?1,?2)", {recurring.id, body_of(recurring)});
     }
     Status change_recurring(const RecurringRecord& recurring) override {
-        return change("UPDATE recurring SET body=?2 WHERE id=?1", {recurring.id, body_of(recurring)},
-                      "recurring run");
+        WEIR_TRY(change("UPDATE recurring SET body=?2 WHERE id=?1", {recurring.id, body_of(recurring)},
+                        "recurring run"));
+        if (!recurring.deleted) return {};
+        std::lock_guard guard(mutex_);
+        // The newest of those that are only kept for their runs.
+        return run(
+            "DELETE FROM recurring WHERE rowid IN(SELECT rowid FROM recurring WHERE "
+            "json_extract(CAST(body AS TEXT),'$.deleted') ORDER BY rowid DESC LIMIT -1 OFFSET ?1)",
+            {things_max});
     }
     Status delete_recurring(const std::string& id) override {
         return change("DELETE FROM recurring WHERE id=?1", {id}, "recurring run");
@@ -253,16 +266,29 @@ class SqliteStore final : public PipelineStore {
         return {};
     }
 
+    /// A name that stands in its column as it was given.
+    Status unused(std::string_view sql, const Values& values) {
+        WEIR_ASSIGN(statement, database_.prepare(sql));
+        bind(statement, values);
+        WEIR_ASSIGN(row, statement.step());
+        if (row && statement.integer(0) > 0) return conflict("the name is taken");
+        return {};
+    }
+
     Status insert_pipeline(const PipelineRecord& pipeline) {
         WEIR_TRY(room("SELECT count(*) FROM pipeline", {}, "pipelines"));
-        return run("INSERT INTO pipeline VALUES(?1,?2,?3)", {pipeline.id, pipeline.name, body_of(pipeline)});
+        WEIR_TRY(unused("SELECT count(*) FROM pipeline WHERE name=?1", {pipeline.name}));
+        return run("INSERT INTO pipeline VALUES(?1,?2,?3)",
+                   {pipeline.id, folded(pipeline.name), body_of(pipeline)});
     }
 
     Status insert_version(const VersionRecord& version) {
         WEIR_TRY(room("SELECT count(*) FROM version WHERE pipeline=?1", {version.pipeline}, "versions"));
+        WEIR_TRY(unused("SELECT count(*) FROM version WHERE pipeline=?1 AND name=?2",
+                        {version.pipeline, version.name}));
         return run("INSERT INTO version VALUES(?1,?2,?3,?4,?5,?6)",
-                   {version.id, version.pipeline, version.name, to_ns(version.created), body_of(version),
-                    version.text});
+                   {version.id, version.pipeline, folded(version.name), to_ns(version.created),
+                    body_of(version), version.text});
     }
 
     template <class Record>

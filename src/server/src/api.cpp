@@ -224,6 +224,10 @@ Admission Api::Impl::admit(const Request& head) {
     Admission admission;
     admission.refusal = check(head, checked);
     admission.body_bytes_max = checked.body_bytes_max;
+    if (checked.mount != nullptr)
+        admission.too_large = [mount = checked.mount](std::string_view detail) {
+            return mount->refusal(413, detail);
+        };
     return admission;
 }
 

@@ -124,6 +124,7 @@ void Session::on_header(Failure failure) {
     is_head_ = request.method == "HEAD";
     auto admission = guarded_admit(context_.handler, request);
     body_bytes_max_ = admission.body_bytes_max;
+    too_large_ = std::move(admission.too_large);
     const auto length = parser_->content_length();
     if (admission.refusal) {
         // A body that nobody reads would stand where the next request is looked for.
@@ -160,10 +161,9 @@ void Session::on_body(Failure failure) {
 
 void Session::on_read_failure(Failure failure) {
     if (failure == http::error::body_limit) {
-        return respond(problem(413, "body-too-large",
-                               "the body is over the limit of this route: " +
-                                   std::to_string(body_bytes_max_) + " bytes; send less at once"),
-                       false);
+        const auto detail = "the body is over the limit of this route: " + std::to_string(body_bytes_max_) +
+                            " bytes; send less at once";
+        return respond(too_large_ ? too_large_(detail) : problem(413, "body-too-large", detail), false);
     }
     if (failure == http::error::header_limit || failure == http::error::buffer_overflow) {
         return respond(problem(431, "header-too-large",

@@ -71,6 +71,7 @@ class Session : public std::enable_shared_from_this<Session> {
     Phase phase_ = Phase::Idle;
     bool is_head_ = false;
     std::size_t body_bytes_max_ = 0;
+    std::function<Response(std::string_view)> too_large_; ///< of the request that is read
     std::size_t lingered_bytes_ = 0;
 };
 

@@ -9,7 +9,7 @@
 /// What the façade keeps that the ledger does not know: pipelines and what KFP's clients say about runs.
 namespace weir::facade {
 
-/// A pipeline: a name under which versions are uploaded. Names are unique.
+/// A pipeline: a name under which versions are uploaded. Names are unique without regard to case.
 struct PipelineRecord {
     std::string id;
     std::string name;
@@ -18,13 +18,14 @@ struct PipelineRecord {
     std::string team;             ///< whose flow its runs are, unless a registered flow names it
     std::string tags_json = "{}"; ///< object of texts
     Instant created;
+    bool shared = false; ///< who made it acts for every team: flows of every team may name it
 };
 
 /// One uploaded file. Never changes, but for its display name and tags.
 struct VersionRecord {
     std::string id;
     std::string pipeline; ///< its pipeline's id
-    std::string name;     ///< unique within the pipeline
+    std::string name;     ///< unique within the pipeline, without regard to case
     std::string display_name;
     std::string description;
     std::string code_source_url;
@@ -35,7 +36,7 @@ struct VersionRecord {
 
 struct ExperimentRecord {
     std::string id;
-    std::string name; ///< unique
+    std::string name; ///< unique without regard to case
     std::string description;
     bool archived = false;
     Instant created;
@@ -81,6 +82,9 @@ struct RecurringRecord {
     std::string team;         ///< of the trigger and its flow
     std::string trigger_name; ///< weir's trigger; empty: there is nothing to wait for
     std::string flow;
+    bool own_flow = true;             ///< the façade registered the flow: nobody else did
+    std::string versions_json = "{}"; ///< of an own flow: {flow version: pipeline version}
+    bool deleted = false;             ///< kept for what its runs are called
     Instant created;
     Instant updated;
 };

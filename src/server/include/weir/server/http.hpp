@@ -41,6 +41,8 @@ struct Response {
 struct Admission {
     std::size_t body_bytes_max = 0;  ///< a longer body is answered with 413
     std::optional<Response> refusal; ///< the answer; the body is not read and the connection ends
+    /// The answer to a longer body; empty: a problem. Never blocks.
+    std::function<Response(std::string_view detail)> too_large;
 };
 
 /// What answers requests.
