@@ -150,7 +150,7 @@ def fault_of_run(judge, run):
             judge.looked_for += 1
             return ""
         row = of.rows.get(key) or {}
-        if row.get("state") == "PENDING" and any(create["made"]["row"] and outlasts(judge, create) for create in made):
+        if row.get("state") in ("PENDING", "CANCELING") and any(create["made"]["row"] and outlasts(judge, create) for create in made):
             judge.swept += 1
             return ""
         on_server = f"{row.get('state')} {[e.get('state') for e in row.get('state_history', [])]}"
