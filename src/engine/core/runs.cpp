@@ -62,12 +62,15 @@ void Core::Step::settle_later(const ledger::RunRow& run, flows::Outcome outcome,
     result.followups.push_back(std::move(fact));
 }
 
+bool Core::Step::place_free_on(const std::string& backend) const {
+    const auto taken = core.places_.find(backend);
+    return taken == core.places_.end() || taken->second < core.config_.limits.places;
+}
+
 bool Core::Step::place_free(const ledger::RunRow& run) const {
-    const auto& limits = core.config_.limits;
-    const auto taken = core.places_.find(run.backend);
-    if (taken != core.places_.end() && taken->second >= limits.places) return false;
+    if (!place_free_on(run.backend)) return false;
     const auto found = core.triggers_.find(run.trigger);
-    return found == core.triggers_.end() || found->second.places < limits.places_per_trigger;
+    return found == core.triggers_.end() || found->second.places < core.config_.limits.places_per_trigger;
 }
 
 bool Core::Step::send(ledger::RunRow& run) {
@@ -99,8 +102,16 @@ void Core::Step::send_ready() {
     if (core.ready_.empty()) return;
     // The oldest of each lane that has a place; the oldest of all goes first.
     std::map<ReadyRuns::Order, ledger::RunNo> next;
-    for (const auto& [lane, runs] : core.ready_.by_lane())
+    const auto& lanes = core.ready_.by_lane();
+    for (auto lane = lanes.begin(); lane != lanes.end();) {
+        if (!place_free_on(lane->first.first)) {
+            lane = core.ready_.next_backend(lane);
+            continue;
+        }
+        const auto& runs = lane->second;
         if (place_free(core.runs_.at(runs.begin()->second))) next.insert(*runs.begin());
+        ++lane;
+    }
     while (!next.empty()) {
         const auto [order, no] = *next.begin();
         next.erase(next.begin());

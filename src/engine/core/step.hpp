@@ -82,6 +82,7 @@ struct Core::Step {
     void send_ready();
     bool send(ledger::RunRow& run);
     bool place_free(const ledger::RunRow& run) const;
+    bool place_free_on(const std::string& backend) const;
     /// Moves a run by the table, keeps every count that depends on its state.
     void enter(ledger::RunRow& run, ledger::RunState next);
     void count(const ledger::RunRow& run, int by);

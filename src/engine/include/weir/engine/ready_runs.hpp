@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -20,10 +21,10 @@ class ReadyRuns {
     using Order = std::int64_t;
     using Entry = std::pair<Order, ledger::RunNo>;
 
-    /// Runs of one trigger for one backend. Runs asked for by hand stand under trigger 0.
-    using Lane = std::pair<ledger::TriggerNo, std::string>;
+    /// Runs for one backend of one trigger. Runs asked for by hand stand under trigger 0.
+    using Lane = std::pair<std::string, ledger::TriggerNo>;
 
-    [[nodiscard]] static Lane lane_of(const ledger::RunRow& run) { return {run.trigger, run.backend}; }
+    [[nodiscard]] static Lane lane_of(const ledger::RunRow& run) { return {run.backend, run.trigger}; }
     [[nodiscard]] bool empty() const { return where_.empty(); }
     [[nodiscard]] bool empty(const Lane& lane) const { return by_lane_.count(lane) == 0; }
     void push_back(const ledger::RunRow& run) { put(run, last_++); }
@@ -48,12 +49,16 @@ class ReadyRuns {
         return *next;
     }
 
-    /// Lane -> its ready runs.
-    [[nodiscard]] const std::map<Lane, std::map<Order, ledger::RunNo>>& by_lane() const { return by_lane_; }
+    using Lanes = std::map<Lane, std::map<Order, ledger::RunNo>>;
+    /// Lane -> its ready runs; the lanes of a backend side by side.
+    [[nodiscard]] const Lanes& by_lane() const { return by_lane_; }
+    /// The first lane of the backend after this one's.
+    [[nodiscard]] Lanes::const_iterator next_backend(Lanes::const_iterator lane) const {
+        return by_lane_.upper_bound(
+            {lane->first.first, ledger::TriggerNo(std::numeric_limits<std::int64_t>::max())});
+    }
 
   private:
-    using Lanes = std::map<Lane, std::map<Order, ledger::RunNo>>;
-
     void put(const ledger::RunRow& run, Order order) {
         const auto lane = by_lane_.try_emplace(lane_of(run)).first;
         lane->second.emplace(order, run.no);
