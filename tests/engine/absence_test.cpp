@@ -318,9 +318,11 @@ TEST_CASE("what is told of a run after its settlement: a further attempt opens, 
     CHECK(rig.launcher.settled_attempts == std::vector<int>{1, 2});
     auto noted = rig.ended(run, flows::Outcome::Succeeded, 2);
     noted.note = "a late report after SUCCEEDED: RUNNING";
+    const auto before = rig.head();
     rig.report(noted);
+    CHECK(rig.head().value == before.value + 1);
     rig.report(noted); // known: recorded once, and it need not be told again
+    CHECK(rig.head().value == before.value + 1);
     CHECK(rig.launcher.settled_attempts == std::vector<int>{1, 2, 2});
     CHECK(rig.row(run).outcome == flows::Outcome::Succeeded);
-    CHECK(rig.why(run).find("late report after SUCCEEDED") != std::string::npos);
 }

@@ -163,6 +163,12 @@ class PatientRig {
         REQUIRE(row.ok());
         return std::move(row).value();
     }
+    /// Of the newest recorded input.
+    Seq head() {
+        const auto head = ledger_->reader().head();
+        REQUIRE(head.ok());
+        return *head;
+    }
     std::string why(const RunId& run) {
         auto why = why_run(ledger_->reader(), run);
         REQUIRE(why.ok());
