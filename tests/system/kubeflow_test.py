@@ -366,7 +366,7 @@ class Start(EngineCase):
     engine_type = Engine
 
     def test_what_is_wrong_is_told_before_anything_is_opened(self):
-        text = CONFIG.format(url="http://127.0.0.1:9", binding="namespace: ns1")
+        text = CONFIG.format(url="http://127.0.0.1:9", binding="namespace: ns1", places="")
         (self.folder / "weir.yaml").write_text(text)
         engine = self.engine()
         self.assertEqual(engine.process.wait(timeout=60), 1)
@@ -374,7 +374,7 @@ class Start(EngineCase):
         self.assertFalse((self.folder / "data").exists())
 
     def test_a_server_that_does_not_answer_keeps_nothing_from_starting(self):
-        (self.folder / "weir.yaml").write_text(CONFIG.format(url="http://127.0.0.1:9", binding="namespace: ns1"))
+        (self.folder / "weir.yaml").write_text(CONFIG.format(url="http://127.0.0.1:9", binding="namespace: ns1", places=""))
         (self.folder / "token").write_text("t")
         engine = self.engine().wait_ready()
         engine.apply({"flows.yaml": FLOWS})
