@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 
 #include "kubeflow_fixture.hpp"
 
@@ -19,13 +20,16 @@ class Reports {
     ~Reports() { backend_.close(); }
     Reports(const Reports&) = delete;
     Reports& operator=(const Reports&) = delete;
-    /// The next one that fits.
+    /// The next one that fits; those before it are passed by. A minute without it is a failure and no hang.
     flows::RunReport next(const std::function<bool(const flows::RunReport&)>& fits) {
         std::unique_lock lock(mutex_);
         for (;;) {
             for (; at_ < reports_.size();)
                 if (const auto& report = reports_[at_++]; fits(report)) return report;
-            changed_.wait(lock);
+            const auto passed_by = reports_.size();
+            if (!changed_.wait_for(lock, std::chrono::minutes(1),
+                                   [&] { return reports_.size() > passed_by; }))
+                FAIL("no such report came, of " << passed_by);
         }
     }
     flows::RunReport next(RunId run, bool ended) {
