@@ -91,6 +91,29 @@ TEST_CASE("a run on a backend that is not configured can be given up by hand") {
     CHECK(rig.shell().troubles().empty());
 }
 
+TEST_CASE("so can one whose request was lost, or is on record as gone") {
+    PatientRig rig;
+    rig.apply({});
+    rig.launcher.reply.answer = LaunchAnswer::Unknown;
+    rig.launcher.has_after_launch = false;
+    const auto unknown = rig.run();
+    rig.launcher.holds_back = true;
+    const auto gone = rig.run();
+    rig.launcher.launched.back().leave([](bool) {});
+    rig.settle();
+    REQUIRE(rig.row(gone).state == RunState::Sent);
+    REQUIRE(rig.row(gone).hold.empty());
+    // Where the backend is there, looking goes on: what became of them is not known.
+    rig.submit(CancelInput{rig.row(unknown).no, "ada", "enough"});
+    CHECK(rig.row(unknown).state == RunState::Unknown);
+    CHECK(rig.launcher.cancelled.empty());
+    start_without_backend(rig);
+    for (const auto& run : {unknown, gone}) {
+        rig.submit(CancelInput{rig.row(run).no, "ada", "that server is gone"});
+        CHECK(rig.row(run).outcome == flows::Outcome::Lost);
+    }
+}
+
 TEST_CASE("nothing leaves once another process has the ledger") {
     PatientRig rig;
     rig.apply({});

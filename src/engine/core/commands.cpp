@@ -101,12 +101,8 @@ void Core::Step::cancel_run(ledger::RunRow& run, const std::string& reason) {
             settle_later(run, flows::Outcome::Cancelled, reason);
             if (run.state == ledger::RunState::Waiting) run.hold = ending;
             break;
-        case ledger::RunState::Sent:
-            if (run.hold == queued) act(Act::Kind::Cancel, run, reason);
-            break;
-        case ledger::RunState::Accepted:
-        case ledger::RunState::Running: act(Act::Kind::Cancel, run, reason); break;
-        default: break; // a request is open: cancelled as soon as the backend says it has the run
+        case ledger::RunState::Settled: break;
+        default: act(Act::Kind::Cancel, run, reason); break;
     }
     if (first) write(run);
 }

@@ -94,11 +94,11 @@ void Shell::act(const Act& act) {
         case Act::Kind::Send: send(act, *run); break;
         case Act::Kind::Look: look(act.run); break;
         case Act::Kind::Cancel:
-            if (run->state == ledger::RunState::Sent) {
-                if (!launcher->absence_is_final()) end_queued(*run, act.reason);
-                break;
-            }
-            cancel(act, 0);
+            // While a request is open: as soon as the backend says that it has the run.
+            if (run->state == ledger::RunState::Sent && run->hold == queued && !launcher->absence_is_final())
+                end_queued(*run, act.reason);
+            if (run->state == ledger::RunState::Accepted || run->state == ledger::RunState::Running)
+                cancel(act, 0);
             break;
         case Act::Kind::Retry: retry(act, *run); break;
         default: break;
