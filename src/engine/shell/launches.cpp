@@ -43,30 +43,23 @@ void Shell::lost(const ledger::RunRow& run, std::string reason) {
     queue(ports_.clock.now(), std::move(input));
 }
 
-/// Cancelled while its request waits in its backend's hands: it ends here, unless the request leaves first.
-void Shell::end_queued(const ledger::RunRow& run, std::string reason) {
+/// weir itself ends it. `unsent`: only if the request has not left by then.
+void Shell::end_run(const ledger::RunRow& run, flows::Outcome outcome, std::string reason, bool unsent) {
     RunFactInput input;
     input.kind = RunFactInput::Kind::Settled;
     input.run = run.no;
     input.attempt = std::max(run.attempt, 1);
-    input.outcome = flows::Outcome::Cancelled;
+    input.outcome = outcome;
     input.reason = std::move(reason);
-    input.unsent = true;
+    input.unsent = unsent;
     const auto now = ports_.clock.now();
     input.finished_at = now;
     queue(now, std::move(input));
 }
 
 void Shell::refuse_run(ledger::RunNo run, std::string reason) {
-    RunFactInput input;
-    input.kind = RunFactInput::Kind::Settled;
-    input.run = run;
-    if (const auto* row = core_->run(run); row != nullptr) input.attempt = std::max(row->attempt, 1);
-    input.outcome = flows::Outcome::Refused;
-    input.reason = std::move(reason);
-    const auto now = ports_.clock.now();
-    input.finished_at = now;
-    queue(now, std::move(input));
+    if (const auto* row = core_->run(run); row != nullptr)
+        end_run(*row, flows::Outcome::Refused, std::move(reason));
 }
 
 void Shell::act(const Act& act) {
@@ -96,7 +89,7 @@ void Shell::act(const Act& act) {
         case Act::Kind::Cancel:
             // While a request is open: as soon as the backend says that it has the run.
             if (run->state == ledger::RunState::Sent && run->hold == queued && !launcher->absence_is_final())
-                end_queued(*run, act.reason);
+                end_run(*run, flows::Outcome::Cancelled, act.reason, true);
             if (run->state == ledger::RunState::Accepted || run->state == ledger::RunState::Running)
                 cancel(act, 0);
             break;
@@ -115,16 +108,8 @@ void Shell::retry(const Act& act, const ledger::RunRow& run) {
         if (status.ok()) return this->act({Act::Kind::Watch, act.run, act.id, act.backend, {}});
         if (retryable(status.error().kind))
             return later(config_.retry_min * 10, [this, act] { this->act(act); });
-        RunFactInput input;
-        input.kind = RunFactInput::Kind::Settled;
-        input.run = act.run;
         // The request itself is the new attempt: the old one has settled already.
-        input.attempt = attempt;
-        input.outcome = flows::Outcome::Failed;
-        input.reason = "it could not be tried again: " + status.error().message;
-        const auto time = ports_.clock.now();
-        input.finished_at = time;
-        queue(time, std::move(input));
+        end_run(*now, flows::Outcome::Failed, "it could not be tried again: " + status.error().message);
     };
     ports_.backends.at(act.backend)
         .launcher->retry(act.id, attempt, act.reason, [this, alive = alive_, answered](const Status& status) {
@@ -298,15 +283,9 @@ void Shell::absent(ledger::RunNo no, const ledger::RunRow& run, Instant asked) {
     if (!final && !fresh.unsent && run.sends >= 2) {
         if (now < run.sent_deadline + config_.never_seen_after)
             return later(config_.retry_max * 6, [this, no] { look(no); });
-        RunFactInput input;
-        input.kind = RunFactInput::Kind::Settled;
-        input.run = no;
-        input.attempt = std::max(run.attempt, 1);
-        input.outcome = flows::Outcome::Lost;
-        input.reason = "never seen: the request was sent twice, and its backend has not had the run for " +
-                       format_duration(config_.never_seen_after);
-        input.finished_at = now;
-        return queue(now, std::move(input));
+        return end_run(run, flows::Outcome::Lost,
+                       "never seen: the request was sent twice, and its backend has not had the run for " +
+                           format_duration(config_.never_seen_after));
     }
     RunFactInput input;
     input.kind = RunFactInput::Kind::Missed;

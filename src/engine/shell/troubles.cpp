@@ -62,32 +62,21 @@ void Shell::without_backend(const Act& act, const ledger::RunRow& run) {
                 postpone(act.run, missing_text(act.backend), ports_.clock.now() + missing_backend_pause);
             return;
         case Act::Kind::Cancel:
-            if (run.state == ledger::RunState::Sent && run.hold == queued) return end_queued(run, act.reason);
-            return end_unseen(run, flows::Outcome::Lost,
-                              act.reason +
-                                  "; nobody could be asked to end it, and what becomes of it is not "
-                                  "known: " +
-                                  missing_text(act.backend));
+            if (run.state == ledger::RunState::Sent && run.hold == queued)
+                return end_run(run, flows::Outcome::Cancelled, act.reason, true);
+            // A person wants to be rid of a run that nobody here can ask about.
+            return end_run(run, flows::Outcome::Lost,
+                           act.reason +
+                               "; nobody could be asked to end it, and what becomes of it is not "
+                               "known: " +
+                               missing_text(act.backend));
         case Act::Kind::Retry:
-            return end_unseen(run, flows::Outcome::Failed,
-                              "it could not be tried again: " + missing_text(act.backend));
+            return end_run(run, flows::Outcome::Failed,
+                           "it could not be tried again: " + missing_text(act.backend));
         case Act::Kind::Watch:
         case Act::Kind::Look: return trouble(run, missing_text(act.backend), {}, 0);
         case Act::Kind::Forget: return;
     }
-}
-
-/// A person wants to be rid of a run that nobody here can ask about.
-void Shell::end_unseen(const ledger::RunRow& run, flows::Outcome outcome, std::string reason) {
-    RunFactInput input;
-    input.kind = RunFactInput::Kind::Settled;
-    input.run = run.no;
-    input.attempt = std::max(run.attempt, 1);
-    input.outcome = outcome;
-    input.reason = std::move(reason);
-    const auto now = ports_.clock.now();
-    input.finished_at = now;
-    queue(now, std::move(input));
 }
 
 /// Asks until the backend has taken it, or the run has ended: a token that has run out is no answer.

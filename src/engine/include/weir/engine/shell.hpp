@@ -208,7 +208,6 @@ class Shell {
     // troubles.cpp: what runs wait for that their backend cannot tell
     bool backend_is_missing(const ledger::RunRow& run);
     void without_backend(const Act& act, const ledger::RunRow& run);
-    void end_unseen(const ledger::RunRow& run, flows::Outcome outcome, std::string reason);
     void trouble(const ledger::RunRow& run, std::string reason, Instant next, int tries);
     void forget_trouble(const RunId& run);
     void cancel(const Act& act, int tries);
@@ -250,7 +249,7 @@ class Shell {
     void absent(ledger::RunNo no, const ledger::RunRow& run, Instant asked);
     void report_unknown(flows::RunReport report);
     void lost(const ledger::RunRow& run, std::string reason);
-    void end_queued(const ledger::RunRow& run, std::string reason);
+    void end_run(const ledger::RunRow& run, flows::Outcome outcome, std::string reason, bool unsent = false);
     void leave(ledger::RunNo no, Instant deadline, const std::function<void(bool)>& go);
     [[nodiscard]] bool made_already(const RunFactInput& fact) const;
     [[nodiscard]] static bool may_go_on(const ledger::RunRow& run);
