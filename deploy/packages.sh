@@ -11,7 +11,7 @@ weir_packages_libraries='libspdlog-dev libssl-dev libsimdjson-dev nlohmann-json3
 # What a running weir wants: Python for lightweight components, zones for schedules, roots for pip's TLS.
 weir_packages_running='python3 python3-venv tzdata ca-certificates'
 # What only the tests want. nats-server's package has a service: its start is forbidden while it is installed (below).
-weir_packages_tests='catch2 nats-server default-jre-headless maven python3-yaml'
+weir_packages_tests='catch2 ccache nats-server default-jre-headless maven python3-yaml'
 # What only the long tier wants: the planted defects are patches.
 weir_packages_long='patch'
 
@@ -41,6 +41,7 @@ weir_why_package() {
     python3-venv) echo 'environments of Python components' ;;
     ca-certificates) echo 'TLS of pip' ;;
     catch2) echo 'the unit tests' ;;
+    ccache) echo 'the builds of the tests share their objects' ;;
     nats-server) echo 'the NATS bus under test' ;;
     default-jre-headless) echo 'runs the Kafka broker under test' ;;
     python3-yaml) echo 'the Kubeflow Pipelines server of the tests reads pipelines' ;;

@@ -60,20 +60,23 @@ give_up() {
     exit 1
 }
 
+# Line numbers are what a failing test needs; whole debug information is a third of a build's time.
+lines='-Dcpp_args=-g1'
+plain="-Dbuildtype=debug -Doptimization=1 $lines"
 adapters='-Dnats=enabled -Dkafka=enabled -Dkubeflow=enabled'
 [ "$sanitize$minimal" != yesyes ] || { echo 'run.sh: --sanitize or --minimal, not both' >&2; exit 2; }
 if [ "$minimal" = yes ]; then
     build=build-minimal
     : "${suites:=unit}"
-    options='-Dbuildtype=debug -Doptimization=1 -Dnats=disabled -Dkafka=disabled -Dkubeflow=disabled -Dpostgres=disabled'
+    options="$plain -Dnats=disabled -Dkafka=disabled -Dkubeflow=disabled -Dpostgres=disabled"
 elif [ "$sanitize" = yes ]; then
     build=build-sanitize
     : "${suites:=unit contract sim}"
-    options='-Dbuildtype=debug -Db_sanitize=address,undefined -Db_lundef=false'
+    options="-Dbuildtype=debug $lines -Db_sanitize=address,undefined -Db_lundef=false"
 else
     build=build
     : "${suites:=unit contract sim system broker tidy}"
-    options='-Dbuildtype=debug -Doptimization=1'
+    options=$plain
 fi
 # What the tests must not do without is asked for by name; it is installed below.
 [ "$minimal" = yes ] || options="$options $adapters"
@@ -118,7 +121,7 @@ case " $suites " in
 esac
 
 # --- configure and build
-# ccache: the same sources in another folder are the same objects.
+# ccache: the same sources in another folder are the same objects; without the adapters nearly all are those of the plain build.
 export CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1
 if [ ! -f "$build/build.ninja" ]; then
     say "configuring $build ..."
