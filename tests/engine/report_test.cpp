@@ -272,3 +272,30 @@ TEST_CASE("what a backend says need not be UTF-8") {
     CHECK(rig.row(run).reason == "exit status 1: caf\\xe9 crashed");
     CHECK(rig.runs().size() == 2);
 }
+
+TEST_CASE("an attempt that is told twice before the ledger has it is opened once") {
+    PatientRig rig;
+    rig.apply(
+        {"trigger: after\nteam: ads\nwhen: {finish: train, outcome: [failed]}\nlaunch: {flow: next}\n"});
+    const auto run = rig.run();
+    rig.settle();
+    rig.report(rig.ended(run, flows::Outcome::Failed, 1));
+    REQUIRE(rig.row(run).state == RunState::Settled);
+    // By the second telling the attempt has been opened and settled, all of it in the batch under way.
+    rig.shell().report(rig.ended(run, flows::Outcome::Failed, 2));
+    rig.shell().report(rig.ended(run, flows::Outcome::Failed, 2));
+    rig.settle();
+    CHECK(!rig.shell().fatal().has_value());
+    CHECK(rig.row(run).attempt == 2);
+    CHECK(rig.row(run).state == RunState::Settled);
+    CHECK(rig.runs().size() == 3);
+    SECTION("and the next one, told beside it") {
+        rig.shell().report(rig.ended(run, flows::Outcome::Failed, 3));
+        rig.shell().report(rig.ended(run, flows::Outcome::Failed, 3));
+        rig.shell().report(rig.ended(run, flows::Outcome::Succeeded, 4));
+        rig.settle();
+        CHECK(!rig.shell().fatal().has_value());
+        CHECK(rig.row(run).attempt == 4);
+        CHECK(rig.row(run).outcome == flows::Outcome::Succeeded);
+    }
+}

@@ -362,7 +362,11 @@ bool Shell::waits_for_settlement(Pending& pending) {
     if (!id.ok() || core_->run(RunId{*id}) != nullptr || !ports_.find_run) return false;
     const auto row = ports_.find_run(RunId{*id});
     if (!row.ok()) return false;
-    if (row->state != ledger::RunState::Settled) {
+    // What the batch under way made of the run is not in the ledger yet.
+    const auto& updates = batch_.run_updates;
+    const bool outdated =
+        std::any_of(updates.begin(), updates.end(), [&](const auto& update) { return update.no == row->no; });
+    if (outdated || row->state != ledger::RunState::Settled) {
         if (late_news_.size() < late_news_max) late_news_.emplace_back(pending.time, std::move(*fact));
         return true;
     }
@@ -426,18 +430,13 @@ void Shell::report_unknown(flows::RunReport report) {
 
 /// A run was seen twice before the first sight was recorded.
 bool Shell::made_already(const RunFactInput& fact) const {
-    if (fact.kind != RunFactInput::Kind::Seen && !fact.reopened) return false;
-    const auto in_batch = [&](const auto& rows, const auto& same) {
-        return std::any_of(rows.begin(), rows.end(), same);
-    };
-    if (fact.reopened) {
-        if (core_->run(fact.run) != nullptr) return true;
-        return in_batch(batch_.run_updates, [&](const auto& row) { return row.no == fact.run; });
-    }
+    if (fact.kind != RunFactInput::Kind::Seen) return false;
     const auto id = Uuid::parse(fact.run_id);
     if (!id.ok()) return true;
     if (core_->run(RunId{*id}) != nullptr) return false; // the core takes it as news of that run
-    if (in_batch(batch_.runs, [&](const auto& row) { return row.id == RunId{*id}; })) return true;
+    const auto& runs = batch_.runs;
+    if (std::any_of(runs.begin(), runs.end(), [&](const auto& row) { return row.id == RunId{*id}; }))
+        return true;
     return ports_.find_run && ports_.find_run(RunId{*id}).ok();
 }
 

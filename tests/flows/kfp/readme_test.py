@@ -89,8 +89,17 @@ class Readme(unittest.TestCase):
 
     @staticmethod
     def groups_of(leader):
-        listed = subprocess.run(["ps", "-o", "pgid=", "-s", str(leader)], capture_output=True, text=True, check=False)
-        return {int(word) for word in listed.stdout.split()}
+        """Process groups of the session, by /proc: `ps` is not everywhere."""
+        groups = set()
+        for file in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                # pid (name) state parent group session ...; the name may hold anything.
+                fields = file.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # it has ended
+            if int(fields[3]) == leader:
+                groups.add(int(fields[2]))
+        return groups
 
 
 if __name__ == "__main__":
