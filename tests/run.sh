@@ -13,7 +13,7 @@ usage: sh tests/run.sh [--suite NAME]... [--sanitize | --minimal] [--long] [--bu
   --build-only   stop after the build
 
 Builds in build/ beside the sources. Without root rights nothing is installed: the line to run is printed instead.
-Python environments with the kfp SDK are kept in WEIR_KFP_VENV and WEIR_KFP_VENV-oldest, the message brokers of the suites broker and long in
+Python environments with the kfp SDK are kept in WEIR_KFP_VENV and WEIR_KFP_VENV-oldest, one with a maker of API clients in WEIR_CLIENT_VENV, the message brokers of the suites broker and long in
 WEIR_BROKERS_CACHE (default: weir/ in the user's cache folder); both are fetched once.
 Set CXX, or have ccache installed, and meson uses it. The last line is always "N passed, N failed"; a skipped test
 counts as failed. Exit status: 0 all passed, 1 not, 2 wrong use.
@@ -93,20 +93,24 @@ weir_install "$@" || give_up 'packages are missing'
 kfp_venv=${WEIR_KFP_VENV:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/weir/kfp}
 make_venv() { # FOLDER REQUIREMENTS
     cmp -s "$2" "$1/requirements.txt" && return 0
-    say "making a Python environment with the kfp SDK in $1 ..."
+    say "making a Python environment of $2 in $1 ..."
     rm -rf "$1"
     mkdir -p "$(dirname "$1")"
     pip_log=$(mktemp)
     if ! { python3 -m venv "$1" &&
         "$1/bin/python" -m pip install --disable-pip-version-check -r "$2"; } >"$pip_log" 2>&1; then
         tail -n 25 "$pip_log"
-        give_up 'the kfp SDK could not be installed; pip needs its package index'
+        give_up "what $2 names could not be installed; pip needs its package index"
     fi
     rm -f "$pip_log"
     cp "$2" "$1/requirements.txt"
 }
 make_venv "$kfp_venv" tests/data/kfp-requirements.txt
 make_venv "$kfp_venv-oldest" tests/data/kfp-oldest-requirements.txt
+# One more, with what makes a client from the API's own description.
+make_venv "${WEIR_CLIENT_VENV:-$(dirname "$kfp_venv")/client}" tests/data/client-requirements.txt
+WEIR_CLIENT_PYTHON="${WEIR_CLIENT_VENV:-$(dirname "$kfp_venv")/client}/bin/python"
+export WEIR_CLIENT_PYTHON
 export WEIR_KFP_PYTHON="$kfp_venv/bin/python" WEIR_KFP_OLDEST_PYTHON="$kfp_venv-oldest/bin/python"
 
 # --- the brokers

@@ -10,7 +10,10 @@
 #include <weir/base/clock.hpp>
 #include <weir/server/api.hpp>
 
+#include <openapi/document.hpp>
+
 #include "../engine/story.hpp"
+#include "conforming.hpp"
 
 namespace weir::server::test {
 
@@ -137,10 +140,19 @@ struct Rig {
         if (!body.empty()) request.headers.push_back({"Content-Type", type});
         return request;
     }
-    Response get(const std::string& target) { return api.handle(request("GET", target)); }
+    Response get(const std::string& target) { return handle(request("GET", target)); }
     Response post(const std::string& target, const std::string& body = {},
                   const std::string& type = "application/json") {
-        return api.handle(request("POST", target, body, type));
+        return handle(request("POST", target, body, type));
+    }
+    /// Every answer that a test gets so is held against the OpenAPI document.
+    Response handle(const Request& asked) {
+        static const Json document = Json::parse(openapi_document("1.2.3"));
+        auto response = api.handle(asked);
+        const auto departs = departs_from(document, asked.method, asked.target, response);
+        INFO(asked.method << " " << asked.target << ": " << response.status << " " << response.body);
+        CHECK(departs == "");
+        return response;
     }
     /// The JSON of an answer that must have this status.
     static Json json(const Response& response, int status = 200) {

@@ -2,6 +2,7 @@
 
 #include "api_impl.hpp"
 #include "json_object.hpp"
+#include "openapi/document.hpp"
 
 namespace weir::server {
 
@@ -34,6 +35,10 @@ Result<Response> Api::Impl::metrics(const Call&) {
     response.headers.push_back({"Content-Type", "text/plain; version=0.0.4; charset=utf-8"});
     response.body = request_metrics.text(ports.engine.metrics());
     return response;
+}
+
+Result<Response> Api::Impl::openapi(const Call&) {
+    return json_response(openapi_document(config.version) + "\n");
 }
 
 } // namespace weir::server

@@ -107,6 +107,7 @@ struct Api::Impl {
     Result<Response> healthz(const Call& call);
     Result<Response> readyz(const Call& call);
     Result<Response> metrics(const Call& call);
+    Result<Response> openapi(const Call& call);
 
     ApiPorts ports;
     ApiConfig config;

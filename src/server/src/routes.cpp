@@ -10,6 +10,7 @@ std::span<const Route> routes() {
         {"GET", "/healthz", Role::Open, "", none, &Impl::healthz},
         {"GET", "/readyz", Role::Watch, "", none, &Impl::readyz},
         {"GET", "/metrics", Role::Watch, "", none, &Impl::metrics},
+        {"GET", "/v1/openapi.json", Role::Open, "", none, &Impl::openapi},
 
         {"POST", "/v1/events", Role::Publish, "", BodyKind::Event, &Impl::publish_events},
         {"GET", "/v1/events", Role::Read, "team type source id since until after page limit data", none,
