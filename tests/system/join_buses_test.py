@@ -106,7 +106,7 @@ class Join(EngineCase):
         away = self.engine(folder=self.folder / "away").wait_ready()
         self.publish(self.nats, "held-over")
         self.round("after")
-        until(lambda: canonical(away) == canonical(self.along), "both decided the same", 30)
+        until(lambda: canonical(away) == canonical(self.along), "both decided the same")
         rows = [json.loads(row) for row in canonical(away)]
         self.assertEqual({row["verdict"] for row in rows}, {"fired"})
         for trigger in ("short", "long"):

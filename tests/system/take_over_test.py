@@ -213,6 +213,7 @@ class Record(EngineCase):
         self.assertTrue(second.publish("new-0"))
         until(lambda: [r for r in second.all("runs") if r["events"][0]["id"] == "new-0" and r["outcome"] == "succeeded"],
               "the copy decides what is new")  # fmt: skip
+        until(lambda: len(list((copy / "data" / "null").glob("*.json"))) >= 2, "what follows from it is launched")
         launched = {path.stem for path in (copy / "data" / "null").glob("*.json")}
         runs = {run["run"]: run for run in second.all("runs")}
         for run in launched:

@@ -77,8 +77,8 @@ class Facade(unittest.TestCase):
 
     def test_the_recordings(self):
         files = [file for file in sorted(FOLDER.glob("*.jsonl")) if file.name not in NOT_FOR_US]
-        if not files:
-            self.skipTest(f"no recordings in {FOLDER}: only our own exchanges are held")
+        if not files:  # they are a set of its own, and need not be there
+            print(f"no recordings in {FOLDER}: only our own exchanges are held")
         for file in files:
             with self.subTest(file.name):
                 self.assertGreater(len(recording.read(file)), 0)
