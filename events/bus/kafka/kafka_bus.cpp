@@ -383,8 +383,10 @@ Result<Arrival> KafkaBus::at(std::string_view name, Position position) {
     WEIR_ASSIGN(source, reader());
     const auto epoch = source->signals()->epoch();
     auto record = probe_->record_at(stream->place, position.value - 1, options_.timeout);
-    if (!record.ok())
-        return record.error().kind == ErrorKind::NotFound ? nothing_at(name, position) : record.error();
+    if (!record.ok() && record.error().kind != ErrorKind::NotFound) return record.error();
+    // A topic that is merely forgotten for a moment has lost nothing.
+    if (!record.ok()) WEIR_TRY(truly_gone(*stream, record.error()));
+    if (!record.ok() || !*record) return nothing_at(name, position);
     std::lock_guard holding(stream->mutex);
     stream->checked = position.value;
     stream->checked_epoch = epoch;

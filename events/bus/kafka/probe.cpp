@@ -194,7 +194,6 @@ Result<std::int64_t> Probe::offset_from(const Place& place, std::int64_t time_ms
 
 Result<Record> Probe::record_at(const Place& place, std::int64_t offset, Duration timeout) {
     const auto client = this->client();
-    const auto nothing = [&] { return not_found(name_of(place) + ": nothing there"); };
     std::lock_guard lock(fetching_);
     const Topic topic(rd_kafka_topic_new(client->handle.get(), place.topic.c_str(), nullptr));
     const Queue queue(rd_kafka_queue_new(client->handle.get()));
@@ -207,16 +206,16 @@ Result<Record> Probe::record_at(const Place& place, std::int64_t offset, Duratio
         record.reset(rd_kafka_consume_queue(queue.get(), to_ms(timeout)));
     (void)rd_kafka_consume_stop(topic.get(), place.partition);
     if (!known.ok()) return known.error();
-    if (offset < known->low || offset >= known->high) return nothing();
+    if (offset < known->low || offset >= known->high) return Record();
     if (!record)
         return unavailable(name_of(place) + ": offset " + std::to_string(offset) + " was not read in time");
     switch (record->err) {
         case RD_KAFKA_RESP_ERR_NO_ERROR:
-            if (record->offset != offset) return nothing();
+            if (record->offset != offset) return Record();
             return record;
         case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
-        case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE: return nothing();
+        case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE: return Record();
         default: return error_of(record->err, name_of(place));
     }
 }

@@ -48,7 +48,8 @@ class Probe {
     Result<Ends> ends(const Place& place, Duration timeout);
     /// The first offset whose record came at `time_ms` or later; `high` if none did.
     Result<std::int64_t> offset_from(const Place& place, std::int64_t time_ms, Duration timeout);
-    /// The record at exactly `offset`; `not_found` if there is none (any more).
+    /// The record at exactly `offset`; an empty one if there is none (any more). `not_found`: the topic is
+    /// not known just now.
     Result<Record> record_at(const Place& place, std::int64_t offset, Duration timeout);
     /// Settings of a topic, by name.
     Result<std::map<std::string, std::string>> settings(const std::string& topic, Duration timeout);
