@@ -95,7 +95,7 @@ Object run_object() {
               "WaitingLaunch"}}};
 }
 
-std::vector<Object> rows() {
+std::vector<Object> run_rows() {
     return {
         run_object(),
         {"EventRef",
@@ -147,6 +147,11 @@ std::vector<Object> rows() {
          {text("task", "Its path."), text("state", "How far it is."), whole("attempt", "Counts from 1."),
           time("started_at", "When it began."), time("finished_at", "When it ended."),
           text("error", "One line.", nullable)}},
+    };
+}
+
+std::vector<Object> trigger_rows() {
+    return {
         {"Trigger", "A trigger as it is now.", trigger_members()},
         {"TriggerDetails", "A trigger with its document and history.",
          with(trigger_members(),
@@ -175,6 +180,11 @@ std::vector<Object> rows() {
          "A version of a flow.",
          {text("version", "Of its document and pipeline."), time("applied_at", "When."),
           flag("deleted", "Whether this was its end."), text("principal", "By whom.", nullable)}},
+    };
+}
+
+std::vector<Object> stream_rows() {
+    return {
         {"Audit",
          "A manual act.",
          {time("at", "When."), text("principal", "Who."), text("action", "What."), text("target", "To what."),
@@ -291,8 +301,8 @@ std::vector<Object> bodies() {
 
 std::span<const Object> objects() {
     static const std::vector<Object> all = [] {
-        auto list = rows();
-        for (auto& more : {replies(), bodies()})
+        auto list = run_rows();
+        for (auto& more : {trigger_rows(), stream_rows(), replies(), bodies()})
             list.insert(list.end(), more.begin(), more.end());
         return list;
     }();

@@ -2,296 +2,149 @@
 
 namespace weir::server::openapi {
 
-std::span<const Operation> operations() {
-    static const Operation table[] = {
-        {"GET", "/healthz", "getHealth", "service", "The process answers", {}, {}, {}, Shape::Json, "Health"},
-        {"GET",
-         "/readyz",
-         "getReadiness",
-         "service",
-         "What must work for weir to do its work, item by item",
-         {},
-         {},
-         {},
-         Shape::Json,
-         "Readiness",
-         200,
-         {503}},
-        {"GET", "/metrics", "getMetrics", "service", "Metrics for Prometheus", {}, {}, {}, Shape::Metrics},
-        {"GET", "/v1/openapi.json", "getOpenApi", "service", "This document", {}, {}, {}, Shape::Document},
+namespace {
 
-        {"POST",
-         "/v1/events",
-         "publishEvents",
-         "events",
-         "Hand in a CloudEvent; durable when answered. A batch (application/cloudevents-batch+json) and "
-         "binary mode are taken, too",
-         {},
-         Shape::CloudEvents,
-         "CloudEvent",
-         Shape::Json,
-         "Accepted",
-         202},
-        {"GET",
-         "/v1/events",
-         "listEvents",
-         "events",
-         "Recorded events, newest first",
-         {},
-         {},
-         {},
-         Shape::Listing,
-         "Event"},
-        {"GET",
-         "/v1/events/{*}",
-         "getEvent",
-         "events",
-         "An event by its id or its seq",
-         {"event"},
-         {},
-         {},
-         Shape::Json,
-         "Event"},
+using Names = std::vector<std::string_view>;
 
-        {"GET", "/v1/runs", "listRuns", "runs", "Runs, newest first", {}, {}, {}, Shape::Listing, "Run"},
-        {"POST",
-         "/v1/runs",
-         "startRun",
-         "runs",
-         "Run a flow by hand; the same request_id again starts nothing",
-         {},
-         Shape::Json,
-         "StartRun",
-         Shape::Json,
-         "Run",
-         201},
-        {"GET", "/v1/runs/{}", "getRun", "runs", "One run", {"run"}, {}, {}, Shape::Json, "Run"},
-        {"GET",
-         "/v1/runs/{}/tasks",
-         "listTasks",
-         "runs",
-         "The tasks of a run, where its backend tells",
-         {"run"},
-         {},
-         {},
-         Shape::Listing,
-         "Task"},
-        {"GET",
-         "/v1/runs/{}/logs",
-         "getLog",
-         "runs",
-         "The end of a task's log",
-         {"run"},
-         {},
-         {},
-         Shape::PlainText},
-        {"POST",
-         "/v1/runs/{}/report",
-         "reportRun",
-         "runs",
-         "What a run says of its own end, outputs and artifacts",
-         {"run"},
-         Shape::Json,
-         "Report",
-         Shape::Json,
-         "Reported",
-         202},
-        {"POST",
-         "/v1/runs/{}:cancel",
-         "cancelRun",
-         "runs",
-         "End a run",
-         {"run"},
-         Shape::Json,
-         "Reason",
-         Shape::Json,
-         "Run",
-         202},
-        {"POST",
-         "/v1/runs/{}:retry",
-         "retryRun",
-         "runs",
-         "Run what failed once more, as a further attempt",
-         {"run"},
-         Shape::Json,
-         "Reason",
-         Shape::Json,
-         "Run",
-         202},
+Operation reads(std::string_view pattern, std::string_view id, std::string_view about, Names names,
+                std::string_view given) {
+    Operation operation{"GET", pattern, id, {}, about, std::move(names)};
+    operation.given = given;
+    return operation;
+}
+Operation gives(std::string_view pattern, std::string_view id, std::string_view about, Shape shape,
+                Names names = {}) {
+    auto operation = reads(pattern, id, about, std::move(names), {});
+    operation.gives = shape;
+    return operation;
+}
+Operation lists(std::string_view pattern, std::string_view id, std::string_view about, std::string_view given,
+                Names names = {}) {
+    auto operation = reads(pattern, id, about, std::move(names), given);
+    operation.gives = Shape::Listing;
+    return operation;
+}
+Operation acts(std::string_view pattern, std::string_view id, std::string_view about, Names names,
+               std::string_view taken, std::string_view given, int status = 200) {
+    auto operation = reads(pattern, id, about, std::move(names), given);
+    operation.method = "POST";
+    operation.takes = Shape::Json;
+    operation.taken = taken;
+    operation.status = status;
+    return operation;
+}
 
-        {"GET",
-         "/v1/triggers",
-         "listTriggers",
-         "triggers",
-         "Triggers",
-         {},
-         {},
-         {},
-         Shape::Listing,
-         "Trigger"},
-        {"GET",
-         "/v1/triggers/{}/{}",
-         "getTrigger",
-         "triggers",
-         "A trigger with its document and history",
-         {"team", "trigger"},
-         {},
-         {},
-         Shape::Json,
-         "TriggerDetails"},
-        {"DELETE",
-         "/v1/triggers/{}/{}",
-         "deleteTrigger",
-         "triggers",
-         "Delete a trigger; its history stays",
-         {"team", "trigger"},
-         {},
-         {},
-         Shape::Json,
-         "Deleted"},
-        {"POST",
-         "/v1/triggers/{}/{}:pause",
-         "pauseTrigger",
-         "triggers",
-         "Firings wait from now on",
-         {"team", "trigger"},
-         Shape::Json,
-         "Reason",
-         Shape::Json,
-         "Trigger"},
-        {"POST",
-         "/v1/triggers/{}/{}:resume",
-         "resumeTrigger",
-         "triggers",
-         "Go on; what waited is launched or dropped",
-         {"team", "trigger"},
-         Shape::Json,
-         "Resume",
-         Shape::Json,
-         "Trigger"},
-        {"GET", "/v1/flows", "listFlows", "flows", "Flows", {}, {}, {}, Shape::Listing, "Flow"},
-        {"GET",
-         "/v1/flows/{}/{}",
-         "getFlow",
-         "flows",
-         "A flow with its versions",
-         {"team", "flow"},
-         {},
-         {},
-         Shape::Json,
-         "FlowDetails"},
-        {"POST",
-         "/v1/apply",
-         "apply",
-         "triggers",
-         "Register or update triggers and flows: all of it or nothing",
-         {},
-         Shape::Json,
-         "Apply",
-         Shape::Json,
-         "Applied"},
-
-        {"GET",
-         "/v1/decisions",
-         "listDecisions",
-         "decisions",
-         "What triggers decided, newest first",
-         {},
-         {},
-         {},
-         Shape::Listing,
-         "Decision"},
-        {"GET",
-         "/v1/decisions/{}",
-         "getDecision",
-         "decisions",
-         "One decision",
-         {"decision"},
-         {},
-         {},
-         Shape::Json,
-         "Decision"},
-        {"GET",
-         "/v1/why",
-         "why",
-         "decisions",
-         "Why a run exists; why an event did or did not start one",
-         {},
-         {},
-         {},
-         Shape::JsonOrText},
-        {"GET",
-         "/v1/lineage",
-         "getLineage",
-         "decisions",
-         "What something came from, or what came of it",
-         {},
-         {},
-         {},
-         Shape::JsonOrText},
-        {"GET",
-         "/v1/audit",
-         "listAudits",
-         "decisions",
-         "Manual acts: who, what, why",
-         {},
-         {},
-         {},
-         Shape::Listing,
-         "Audit"},
-
-        {"GET",
-         "/v1/streams",
-         "listStreams",
-         "streams",
-         "What is read, how far, and what is missing",
-         {},
-         {},
-         {},
-         Shape::Listing,
-         "Stream"},
-        {"POST",
-         "/v1/streams/{}:accept-gap",
-         "acceptGap",
-         "streams",
-         "Read on behind a gap",
-         {"stream"},
-         Shape::Json,
-         "Reason",
-         Shape::Json,
-         "Stream"},
-        {"GET",
-         "/v1/dead-letters",
-         "listDeadLetters",
-         "streams",
-         "Messages that are no events, newest first",
-         {},
-         {},
-         {},
-         Shape::Listing,
-         "DeadLetter"},
-        {"GET",
-         "/v1/dead-letters/{}",
-         "getDeadLetter",
-         "streams",
-         "A message as it came",
-         {"dead_letter"},
-         {},
-         {},
-         Shape::Json,
-         "DeadLetter"},
-        {"POST",
-         "/v1/dead-letters/{}:replay",
-         "replayDeadLetter",
-         "streams",
-         "Read it once more, as the configuration is now",
-         {"dead_letter"},
-         Shape::Json,
-         "Reason",
-         Shape::Json,
-         "DeadLetter"},
+std::vector<Operation> of_service() {
+    auto ready = reads("/readyz", "getReadiness", "What must work for weir to do its work, item by item", {},
+                       "Readiness");
+    ready.further = {503};
+    return {
+        reads("/healthz", "getHealth", "The process answers", {}, "Health"),
+        ready,
+        gives("/metrics", "getMetrics", "Metrics for Prometheus", Shape::Metrics),
+        gives("/v1/openapi.json", "getOpenApi", "This document", Shape::Document),
     };
-    return table;
+}
+
+std::vector<Operation> of_events() {
+    auto publish = acts("/v1/events", "publishEvents",
+                        "Hand in a CloudEvent; durable when answered. A batch "
+                        "(application/cloudevents-batch+json) and binary mode are taken, too",
+                        {}, "CloudEvent", "Accepted", 202);
+    publish.takes = Shape::CloudEvents;
+    return {
+        publish,
+        lists("/v1/events", "listEvents", "Recorded events, newest first", "Event"),
+        reads("/v1/events/{*}", "getEvent", "An event by its id or its seq", {"event"}, "Event"),
+    };
+}
+
+std::vector<Operation> of_runs() {
+    return {
+        lists("/v1/runs", "listRuns", "Runs, newest first", "Run"),
+        acts("/v1/runs", "startRun", "Run a flow by hand; the same request_id again starts nothing", {},
+             "StartRun", "Run", 201),
+        reads("/v1/runs/{}", "getRun", "One run", {"run"}, "Run"),
+        lists("/v1/runs/{}/tasks", "listTasks", "The tasks of a run, where its backend tells", "Task",
+              {"run"}),
+        gives("/v1/runs/{}/logs", "getLog", "The end of a task's log", Shape::PlainText, {"run"}),
+        acts("/v1/runs/{}/report", "reportRun", "What a run says of its own end, outputs and artifacts",
+             {"run"}, "Report", "Reported", 202),
+        acts("/v1/runs/{}:cancel", "cancelRun", "End a run", {"run"}, "Reason", "Run", 202),
+        acts("/v1/runs/{}:retry", "retryRun", "Run what failed once more, as a further attempt", {"run"},
+             "Reason", "Run", 202),
+    };
+}
+
+std::vector<Operation> of_triggers() {
+    const Names names{"team", "trigger"};
+    auto gone =
+        reads("/v1/triggers/{}/{}", "deleteTrigger", "Delete a trigger; its history stays", names, "Deleted");
+    gone.method = "DELETE";
+    return {
+        lists("/v1/triggers", "listTriggers", "Triggers", "Trigger"),
+        reads("/v1/triggers/{}/{}", "getTrigger", "A trigger with its document and history", names,
+              "TriggerDetails"),
+        gone,
+        acts("/v1/triggers/{}/{}:pause", "pauseTrigger", "Firings wait from now on", names, "Reason",
+             "Trigger"),
+        acts("/v1/triggers/{}/{}:resume", "resumeTrigger", "Go on; what waited is launched or dropped", names,
+             "Resume", "Trigger"),
+        acts("/v1/apply", "apply", "Register or update triggers and flows: all of it or nothing", {}, "Apply",
+             "Applied"),
+    };
+}
+
+std::vector<Operation> of_flows() {
+    return {
+        lists("/v1/flows", "listFlows", "Flows", "Flow"),
+        reads("/v1/flows/{}/{}", "getFlow", "A flow with its versions", {"team", "flow"}, "FlowDetails"),
+    };
+}
+
+std::vector<Operation> of_decisions() {
+    return {
+        lists("/v1/decisions", "listDecisions", "What triggers decided, newest first", "Decision"),
+        reads("/v1/decisions/{}", "getDecision", "One decision", {"decision"}, "Decision"),
+        gives("/v1/why", "why", "Why a run exists; why an event did or did not start one", Shape::JsonOrText),
+        gives("/v1/lineage", "getLineage", "What something came from, or what came of it", Shape::JsonOrText),
+        lists("/v1/audit", "listAudits", "Manual acts: who, what, why", "Audit"),
+    };
+}
+
+std::vector<Operation> of_streams() {
+    return {
+        lists("/v1/streams", "listStreams", "What is read, how far, and what is missing", "Stream"),
+        acts("/v1/streams/{}:accept-gap", "acceptGap", "Read on behind a gap", {"stream"}, "Reason",
+             "Stream"),
+        lists("/v1/dead-letters", "listDeadLetters", "Messages that are no events, newest first",
+              "DeadLetter"),
+        reads("/v1/dead-letters/{}", "getDeadLetter", "A message as it came", {"dead_letter"}, "DeadLetter"),
+        acts("/v1/dead-letters/{}:replay", "replayDeadLetter",
+             "Read it once more, as the configuration is now", {"dead_letter"}, "Reason", "DeadLetter"),
+    };
+}
+
+} // namespace
+
+std::span<const Operation> operations() {
+    static const std::vector<Operation> all = [] {
+        std::vector<Operation> list;
+        const auto add = [&](std::string_view tag, std::vector<Operation> some) {
+            for (auto& operation : some)
+                operation.tag = tag;
+            list.insert(list.end(), some.begin(), some.end());
+        };
+        add("service", of_service());
+        add("events", of_events());
+        add("runs", of_runs());
+        add("triggers", of_triggers());
+        add("flows", of_flows());
+        add("decisions", of_decisions());
+        add("streams", of_streams());
+        return list;
+    }();
+    return all;
 }
 
 std::span<const QueryParameter> query_parameters() {
