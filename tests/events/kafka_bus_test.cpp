@@ -64,13 +64,6 @@ class Mock {
             rd_kafka_mock_push_request_errors(cluster_, produce, 1, error);
     }
 
-    /// The next questions for offsets are answered so.
-    void fail_list_offsets(rd_kafka_resp_err_t error, int times) {
-        constexpr std::int16_t list_offsets = 2;
-        for (int i = 0; i < times; ++i)
-            rd_kafka_mock_push_request_errors(cluster_, list_offsets, 1, error);
-    }
-
   private:
     rd_kafka_t* handle_ = nullptr;
     rd_kafka_mock_cluster_t* cluster_ = nullptr;
@@ -195,20 +188,5 @@ TEST_CASE("a fatal error of the producer costs nothing that was to be published,
     }
     for (std::size_t i = 0; i < seen.size(); ++i)
         CHECK(seen[i] == std::to_string(i));
-    (*bus)->close();
-}
-
-TEST_CASE("a topic that its broker does not know for a moment has lost nothing") {
-    Mock mock;
-    auto bus = open_kafka_bus(real_clock, options_of(mock.brokers()));
-    REQUIRE(bus.ok());
-    REQUIRE((*bus)->publish("", std::vector<Event>{event(0)}).ok());
-    const auto stream = "kafka/orders/0";
-    REQUIRE((*bus)->at(stream, Position(1)).ok());
-    mock.fail_list_offsets(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, 1);
-    CHECK((*bus)->at(stream, Position(1)).error().kind == ErrorKind::Unavailable);
-    CHECK((*bus)->at(stream, Position(1)).ok());
-    // What never was is not there.
-    CHECK((*bus)->at(stream, Position(2)).error().kind == ErrorKind::NotFound);
     (*bus)->close();
 }
