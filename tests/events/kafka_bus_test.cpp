@@ -64,6 +64,14 @@ class Mock {
             rd_kafka_mock_push_request_errors(cluster_, produce, 1, error);
     }
 
+    /// One of the next questions for offsets is answered so: the first after `before` others.
+    void fail_list_offsets(rd_kafka_resp_err_t error, int before) {
+        constexpr std::int16_t list_offsets = 2;
+        for (int i = 0; i < before; ++i)
+            rd_kafka_mock_push_request_errors(cluster_, list_offsets, 1, RD_KAFKA_RESP_ERR_NO_ERROR);
+        rd_kafka_mock_push_request_errors(cluster_, list_offsets, 1, error);
+    }
+
   private:
     rd_kafka_t* handle_ = nullptr;
     rd_kafka_mock_cluster_t* cluster_ = nullptr;
@@ -188,5 +196,24 @@ TEST_CASE("a fatal error of the producer costs nothing that was to be published,
     }
     for (std::size_t i = 0; i < seen.size(); ++i)
         CHECK(seen[i] == std::to_string(i));
+    (*bus)->close();
+}
+
+TEST_CASE("a topic that its broker does not know for a moment has lost nothing") {
+    Mock mock;
+    auto bus = open_kafka_bus(real_clock, options_of(mock.brokers()));
+    REQUIRE(bus.ok());
+    REQUIRE((*bus)->publish("", std::vector<Event>{event(0)}).ok());
+    const auto stream = "kafka/orders/0";
+    REQUIRE((*bus)->at(stream, Position(1)).ok());
+    // Whichever of the two ends is asked for: the other one's answer alone says nothing.
+    const auto before = GENERATE(0, 1);
+    mock.fail_list_offsets(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, before);
+    const auto unknown = (*bus)->at(stream, Position(1));
+    REQUIRE_FALSE(unknown.ok());
+    CHECK(unknown.error().kind == ErrorKind::Unavailable);
+    CHECK((*bus)->at(stream, Position(1)).ok());
+    // What never was is not there.
+    CHECK((*bus)->at(stream, Position(2)).error().kind == ErrorKind::NotFound);
     (*bus)->close();
 }

@@ -15,7 +15,7 @@ import unittest
 SOURCE = pathlib.Path(sys.argv[1]).resolve()
 PIPELINES = SOURCE / "flows" / "examples" / "pipelines"
 FOLDERS = (PIPELINES, SOURCE / "flows" / "examples-kubeflow" / "pipelines")
-PYTHON = os.environ.get("WEIR_KFP_PYTHON") or sys.executable
+PYTHON = os.environ.get("WEIR_KFP_PYTHON") or sys.exit("WEIR_KFP_PYTHON must name a Python that has the kfp SDK")
 
 
 def compile_to(text_of_source, name):
