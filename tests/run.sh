@@ -60,9 +60,9 @@ give_up() {
     exit 1
 }
 
-# Line numbers are what a failing test needs; whole debug information is a third of a build's time.
+# Line numbers are what a failing test needs; whole debug information is a third of a build's time, optimizing another.
 lines='-Dcpp_args=-g1'
-plain="-Dbuildtype=debug -Doptimization=1 $lines"
+plain="-Dbuildtype=debug -Doptimization=0 $lines"
 adapters='-Dnats=enabled -Dkafka=enabled -Dkubeflow=enabled'
 [ "$sanitize$minimal" != yesyes ] || { echo 'run.sh: --sanitize or --minimal, not both' >&2; exit 2; }
 if [ "$minimal" = yes ]; then

@@ -7,8 +7,8 @@ accepted, and then all that is new is decided exactly once and nothing old again
 import json
 import pathlib
 import signal
-import time
 import sys
+import time
 import unittest
 
 from bus_labs import BUS, LABS
