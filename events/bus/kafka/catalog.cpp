@@ -69,8 +69,9 @@ Status Catalog::ready(Duration timeout) {
 
 Result<std::map<std::string, TopicState>> Catalog::fresh(Duration timeout) {
     WEIR_TRY(ready(timeout));
+    const auto asked = ++asked_;
     WEIR_ASSIGN(facts, probe_.topics(names_, timeout));
-    if (merge(facts)) look_soon();
+    if (merge(facts, asked)) look_soon();
     return known();
 }
 
@@ -158,6 +159,7 @@ void Catalog::run() {
 
 /// Sees what there is now, and whether anybody answers.
 void Catalog::look() {
+    auto asked = ++asked_;
     auto facts = probe_.topics(names_, question_);
     if (!facts.ok()) {
         std::lock_guard lock(mutex_);
@@ -165,7 +167,7 @@ void Catalog::look() {
         link_.detail = facts.error().message;
         return;
     }
-    bool changed = merge(*facts);
+    bool changed = merge(*facts, asked);
     if (cluster().empty()) {
         auto id = probe_.cluster_id(question_);
         std::lock_guard lock(mutex_);
@@ -176,7 +178,8 @@ void Catalog::look() {
         }
     }
     if (const auto made = make_missing(); made.ok()) {
-        if (facts = probe_.topics(names_, question_); facts.ok()) changed = merge(*facts) || changed;
+        asked = ++asked_;
+        if (facts = probe_.topics(names_, question_); facts.ok()) changed = merge(*facts, asked) || changed;
     }
     learn_settings();
     {
@@ -193,9 +196,12 @@ void Catalog::look() {
     if (changed) news_();
 }
 
-/// True: a topic or a partition is new, or a topic gone.
-bool Catalog::merge(const std::map<std::string, TopicFacts>& facts) {
+/// True: a topic or a partition is new, or a topic gone. An answer that was overtaken by that to a later
+/// question counts no more: it may not know a topic that was made in between.
+bool Catalog::merge(const std::map<std::string, TopicFacts>& facts, std::uint64_t asked) {
     std::lock_guard lock(mutex_);
+    if (asked < merged_) return false;
+    merged_ = asked;
     bool changed = false;
     for (auto& [name, topic] : topics_) {
         const auto found = facts.find(name);

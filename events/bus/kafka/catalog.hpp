@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -69,7 +70,7 @@ class Catalog {
     void look();
     Status make_missing();
     void learn_settings();
-    bool merge(const std::map<std::string, TopicFacts>& facts);
+    bool merge(const std::map<std::string, TopicFacts>& facts, std::uint64_t asked);
     void commit_hints();
 
     const KafkaBusOptions& options_;
@@ -77,13 +78,15 @@ class Catalog {
     Probe& probe_;
     const std::function<void()> news_;
     std::vector<std::string> names_;
+    std::atomic<std::uint64_t> asked_{0}; ///< questions for the topics so far
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::map<std::string, TopicState> topics_;
     std::string cluster_;
     Link link_;
-    bool reached_ = false; ///< once
+    std::uint64_t merged_ = 0; ///< the newest question whose answer counts
+    bool reached_ = false;     ///< once
     bool soon_ = false;
     bool closed_ = false;
     std::map<Place, std::int64_t> hints_;

@@ -291,7 +291,11 @@ Result<Reading> KafkaBus::read(std::string_view name, Position after, std::size_
     if (taken.records.empty() && taken.upto == after.value && !taken.interrupted) {
         if (!catalog_.connected())
             return unavailable("bus \"" + options_.name + "\": " + catalog_.link().detail);
-        if (!catalog_.there(stream->place)) return unknown(name);
+        if (!catalog_.there(stream->place)) {
+            const auto gone = unknown(name);
+            WEIR_TRY(truly_gone(*stream, gone));
+            return gone;
+        }
     }
     return reading_from(*stream, std::move(taken));
 }
