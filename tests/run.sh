@@ -60,7 +60,7 @@ give_up() {
     exit 1
 }
 
-# Line numbers are what a failing test needs; whole debug information is a third of a build's time, optimizing another.
+# Line numbers are what a failing test needs; whole debug information is a third of a build's time, optimizing (-O1) another 28 %.
 lines='-Dcpp_args=-g1'
 plain="-Dbuildtype=debug -Doptimization=0 $lines"
 adapters='-Dnats=enabled -Dkafka=enabled -Dkubeflow=enabled'
